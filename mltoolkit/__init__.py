@@ -1,0 +1,36 @@
+"A notebook-first toolkit for machine learning on tables. `import mltoolkit as mlt` is cheap: every name is loaded when first used."
+__version__ = "0.1.0"
+
+from importlib import import_module as _import_module
+
+_HOME = {
+    "mltoolkit.core": ["Cancel", "Cancelled", "InputError", "MltoolkitError", "Result"],
+    "mltoolkit.data.dataset": ["Dataset", "load"],
+    "mltoolkit.data.examples": ["load_example"],
+    "mltoolkit.data.contract": ["Contract", "ContractReport", "check", "infer_contract"],
+    "mltoolkit.profiling.table": ["TableProfile", "profile"],
+    "mltoolkit.modeling.splitting": ["Split", "split"],
+    "mltoolkit.modeling.comparison": ["Comparison", "compare"],
+    "mltoolkit.modeling.decision": ["Decision", "decide"],
+    "mltoolkit.explainability.attribution": ["Explanation", "explain"],
+    "mltoolkit.explainability.slices": ["SliceReport", "slices"],
+    "mltoolkit.production.recipe": ["Recipe"],
+    "mltoolkit.production.runs": ["Run", "runs"],
+    "mltoolkit.production.pipeline": ["run"],
+    "mltoolkit.widgets.data_lab": ["DataLab"],
+    "mltoolkit.widgets.lab": ["Lab"],
+}
+_WHERE = {name: module for module, names in _HOME.items() for name in names}
+__all__ = sorted(_WHERE)
+
+
+def __getattr__(name):
+    if name not in _WHERE:
+        raise AttributeError(f"module 'mltoolkit' has no attribute {name!r}")
+    value = getattr(_import_module(_WHERE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])
