@@ -332,7 +332,7 @@ _DECODERS = {
 def _hashable(key):
     return tuple(key) if isinstance(key, list) else key
 
-# %% ../nbs/00_core.ipynb #af758e45
+# %% ../nbs/00_core.ipynb #14c3db25
 aside = {"mltoolkit": "parquet"}  # metadata of a dataclass field that `save` writes as a Parquet file of its own
 
 
@@ -343,6 +343,7 @@ class Result:
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
+        cls.__repr__ = cls.__repr__  # a dataclass writes its own repr unless the class has one
         Result.kinds[cls.__name__] = cls
 
     def to_frame(self):
@@ -417,7 +418,7 @@ def _short(value):
         return repr(value) if isinstance(value, str) else str(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
-# %% ../nbs/00_core.ipynb #175188d2
+# %% ../nbs/00_core.ipynb #2e95ef60
 def frame_html(frame, *, title="", rows=12):
     "A small HTML table of `frame` (first `rows` rows), every text escaped, no style of its own."
     shown = frame.head(rows)
@@ -434,7 +435,7 @@ def frame_html(frame, *, title="", rows=12):
 
 def cell_text(value):
     "One value as a person reads it: sensible digits, thousands separated, empty for missing."
-    if value is None or value != value or type(value).__name__ in ("NAType", "NaTType"):
+    if value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and value != value):
         return ""
     if isinstance(value, (bool, str)) or type(value).__name__ == "bool_":
         return str(value)

@@ -1,0 +1,61 @@
+# Everything here works in a fresh clone: Python 3.11 or newer, git and make are all it needs.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# The first Python that is new enough and can make a virtual environment.
+PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 python; do "$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+ROWS ?=
+
+.PHONY: help demo lab app test test-quick notebooks readme export lint clean
+help:  ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: .venv/.installed  ## install, then walk the whole way: five raw tables to a report (about 3 minutes; ROWS=20000 is faster)
+	@$(BIN)/mltoolkit demo $(if $(ROWS),--rows $(ROWS))
+
+lab: .venv/.installed  ## JupyterLab on a starter notebook
+	@$(BIN)/mltoolkit lab
+
+app: .venv/.installed  ## the latest run as a page for people who do not code
+	@$(BIN)/mltoolkit app
+
+test: .venv/.dev  ## all tests: the library's, the notebooks' own, export and README in sync, browser
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest tests
+	$(BIN)/nbdev-test --path nbs --n_workers 2 --do_print
+
+test-quick: .venv/.dev  ## the tests that need neither a browser nor a full run
+	$(BIN)/python -m pytest tests -m "not slow and not browser"
+
+notebooks: .venv/.dev  ## execute the notebooks in place and clean them
+	$(BIN)/python tools/notebooks.py
+
+export: .venv/.dev  ## notebooks -> modules
+	$(BIN)/nbdev-export
+	$(BIN)/nbdev-clean
+
+readme: .venv/.dev  ## nbs/index.ipynb -> README.md
+	$(BIN)/python tools/readme.py
+
+lint: .venv/.dev  ## ruff over the modules, the tests and the notebooks
+	$(BIN)/ruff check .
+
+clean:  ## remove the environment and everything built
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "error: mltoolkit needs Python 3.11 or newer with venv, got none on the PATH. Install it, or name it: make demo PYTHON=/path/to/python3.11" >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: settings.ini setup.py pyproject.toml constraints.txt | .venv/bin/python
+	@echo "installing mltoolkit into .venv (about a minute, once)"
+	@$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+.venv/.dev: .venv/.installed
+	@echo "installing what the tests need"
+	@$(PIP) install -c constraints.txt -e ".[dev]"
+	@touch $@
