@@ -1,4 +1,5 @@
 "Reads settings.ini, the one place of metadata, and puts the top-level templates/ into the wheel as mltoolkit/_templates."
+
 import configparser
 import shutil
 from pathlib import Path

@@ -1,4 +1,5 @@
 "Fixtures every folder uses, and the rule that a required browser run really drove a browser."
+
 import os
 import shutil
 from pathlib import Path

@@ -1,4 +1,5 @@
 "Edge cases of the result protocol, errors, progress, files and fingerprints."
+
 import dataclasses
 import datetime as dt
 import errno
@@ -36,6 +37,7 @@ from mltoolkit.core import (
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sample(Result):
     "A result with one of everything."
+
     table: pd.DataFrame
     large: pd.DataFrame | None = field(default=None, metadata=aside)
     extra: object = None
@@ -67,14 +69,29 @@ def test_table_survives_json_with_its_dtypes():
     pd.testing.assert_frame_equal(again.table, FRAME)
 
 
-@pytest.mark.parametrize("index", [pd.Index(["x", "y", "z"], name="key"), pd.MultiIndex.from_tuples([(1, "a"), (1, "b"), (2, "a")], names=["n", "s"]), pd.RangeIndex(3, 6)])
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.Index(["x", "y", "z"], name="key"),
+        pd.MultiIndex.from_tuples([(1, "a"), (1, "b"), (2, "a")], names=["n", "s"]),
+        pd.RangeIndex(3, 6),
+    ],
+)
 def test_index_survives_json(index):
     frame = FRAME[["number"]].set_axis(index)
     again = through_json(Sample(table=frame)).table
     assert again.index.tolist() == frame.index.tolist() and again.index.names == frame.index.names
 
 
-@pytest.mark.parametrize("frame", [pd.DataFrame(), pd.DataFrame({"a": pd.Series([], dtype="float64")}), pd.DataFrame(index=range(3)), pd.DataFrame([[1, 2]], columns=["same", "same"])])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame(),
+        pd.DataFrame({"a": pd.Series([], dtype="float64")}),
+        pd.DataFrame(index=range(3)),
+        pd.DataFrame([[1, 2]], columns=["same", "same"]),
+    ],
+)
 def test_odd_tables_survive_json(frame):
     again = through_json(Sample(table=frame)).table
     assert again.shape == frame.shape and list(again.columns) == list(frame.columns)
@@ -82,7 +99,23 @@ def test_odd_tables_survive_json(frame):
 
 @pytest.mark.parametrize(
     "value",
-    [None, True, 3, 2.5, "text", [1, [2]], {"a": {"b": None}}, {1: "one", (1, 2): "pair"}, {"$": "odd key"}, dt.datetime(2013, 1, 1, 5, tzinfo=dt.UTC), dt.date(2013, 1, 1), dt.timedelta(hours=1), {"x", "y"}, float("inf"), -float("inf")],
+    [
+        None,
+        True,
+        3,
+        2.5,
+        "text",
+        [1, [2]],
+        {"a": {"b": None}},
+        {1: "one", (1, 2): "pair"},
+        {"$": "odd key"},
+        dt.datetime(2013, 1, 1, 5, tzinfo=dt.UTC),
+        dt.date(2013, 1, 1),
+        dt.timedelta(hours=1),
+        {"x", "y"},
+        float("inf"),
+        -float("inf"),
+    ],
 )
 def test_values_survive_json(value):
     assert decode(json.loads(json.dumps(encode(value), allow_nan=False))) == value
@@ -148,7 +181,21 @@ def test_repr_is_one_line_and_html_is_escaped_and_plain():
     assert "88 more rows" in frame_html(pd.DataFrame({"a": range(100)}))
 
 
-@pytest.mark.parametrize("value,text", [(None, ""), (float("nan"), ""), (pd.NA, ""), (pd.NaT, ""), (1234567, "1,234,567"), (0.12345678, "0.1235"), (123456.7, "123,457"), (True, "True"), ("x", "x"), (np.int64(5000), "5,000")])
+@pytest.mark.parametrize(
+    "value,text",
+    [
+        (None, ""),
+        (float("nan"), ""),
+        (pd.NA, ""),
+        (pd.NaT, ""),
+        (1234567, "1,234,567"),
+        (0.12345678, "0.1235"),
+        (123456.7, "123,457"),
+        (True, "True"),
+        ("x", "x"),
+        (np.int64(5000), "5,000"),
+    ],
+)
 def test_cell_text(value, text):
     assert cell_text(value) == text
 

@@ -1,4 +1,5 @@
 "The house keeps its own rules: floors, export, metadata, README, light import, wheel."
+
 import ast
 import configparser
 import json
@@ -15,7 +16,18 @@ import mltoolkit
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "mltoolkit"
-FLOORS = {"core": 0, "data": 10, "profiling": 20, "modeling": 30, "explainability": 40, "production": 50, "plots": 60, "widgets": 70, "apps": 80, "cli": 90}
+FLOORS = {
+    "core": 0,
+    "data": 10,
+    "profiling": 20,
+    "modeling": 30,
+    "explainability": 40,
+    "production": 50,
+    "plots": 60,
+    "widgets": 70,
+    "apps": 80,
+    "cli": 90,
+}
 DISPLAY = {"ipywidgets", "anywidget", "matplotlib", "seaborn", "IPython"}
 
 
@@ -41,7 +53,9 @@ def imports(path):
                 base = ".".join([*parts[: len(parts) - node.level], *([base] if base else [])])
             yield base
             if base.startswith("mltoolkit"):
-                yield from (f"{base}.{alias.name}" for alias in node.names if (PACKAGE / Path(*base.split(".")[1:]) / f"{alias.name}.py").exists())
+                yield from (
+                    f"{base}.{alias.name}" for alias in node.names if (PACKAGE / Path(*base.split(".")[1:]) / f"{alias.name}.py").exists()
+                )
 
 
 def notebook_of(module):
@@ -88,7 +102,9 @@ def test_export_is_in_sync(tmp_path):
     subprocess.run([sys.executable, "-c", "from nbdev.export import nbdev_export; nbdev_export()"], cwd=copy, env=environment, check=True)
     for module in [*modules(), PACKAGE / "_modidx.py"]:
         again = copy / "mltoolkit" / module.relative_to(PACKAGE)
-        assert again.read_text(encoding="utf-8") == module.read_text(encoding="utf-8"), f"{module.relative_to(ROOT)} is not what its notebook exports: run `make export`"
+        assert again.read_text(encoding="utf-8") == module.read_text(encoding="utf-8"), (
+            f"{module.relative_to(ROOT)} is not what its notebook exports: run `make export`"
+        )
     assert {p.relative_to(copy) for p in (copy / "mltoolkit").rglob("*.py")} == {p.relative_to(ROOT) for p in PACKAGE.rglob("*.py")}
 
 
@@ -180,7 +196,10 @@ def test_nothing_fetches_at_run_time():
     "No module, template or asset names an outside address that a browser or Python would fetch."
     allowed = ("http://www.w3.org/", "https://json-schema.org/", "http://127.0.0.1", "http://localhost")
     for path in [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("static/*"), *(ROOT / "templates").rglob("*.ipynb")]:
-        for address in re.findall(r"(?:src|href)=\\?[\"'](https?://[^\"'\\]+)|@import\s+[\"'](https?://[^\"']+)|url\([\"']?(https?://[^)]+)", path.read_text(encoding="utf-8")):
+        for address in re.findall(
+            r"(?:src|href)=\\?[\"'](https?://[^\"'\\]+)|@import\s+[\"'](https?://[^\"']+)|url\([\"']?(https?://[^)]+)",
+            path.read_text(encoding="utf-8"),
+        ):
             address = "".join(address)
             assert address.startswith(allowed), f"{path.relative_to(ROOT)} fetches {address}"
 
@@ -196,7 +215,9 @@ def test_wheel_in_a_fresh_environment_runs_the_demo(tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-    done = subprocess.run([tmp_path / "env/bin/mltoolkit", "demo", "--rows", "6000"], cwd=elsewhere, env=clean, capture_output=True, text=True)
+    done = subprocess.run(
+        [tmp_path / "env/bin/mltoolkit", "demo", "--rows", "6000"], cwd=elsewhere, env=clean, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     run = next((elsewhere / "runs/flights").glob("2*"))
     assert (run / "report.html").stat().st_size > 10_000

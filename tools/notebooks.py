@@ -1,4 +1,5 @@
 "Execute notebooks in place, without noise: no execution counts, no metadata but tags. `notebooks.py [FILE ...]`; all of nbs/ by default."
+
 import sys
 from pathlib import Path
 
@@ -6,7 +7,10 @@ import nbformat
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parent.parent
-KERNEL = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}, "language_info": {"name": "python"}}
+KERNEL = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
 
 
 def clean(notebook):
@@ -30,7 +34,9 @@ def execute(path):
 
 
 if __name__ == "__main__":
-    paths = [Path(p).resolve() for p in sys.argv[1:]] or sorted(p for p in (ROOT / "nbs").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
+    paths = [Path(p).resolve() for p in sys.argv[1:]] or sorted(
+        p for p in (ROOT / "nbs").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts
+    )
     for path in paths:
         print(path.relative_to(ROOT), flush=True)
         execute(path)

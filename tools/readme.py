@@ -1,4 +1,5 @@
 "README.md from nbs/index.ipynb: its Markdown, its code and its text or table outputs. `--check` only compares."
+
 import json
 import sys
 from pathlib import Path
