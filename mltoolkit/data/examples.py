@@ -14,7 +14,7 @@ _all_ = ["example_path", "example_tables"]  # defined one floor down, handed on 
 # %% auto #0
 __all__ = ['FLIGHTS', 'load_example', 'example_path', 'example_tables']
 
-# %% ../../nbs/10_data/40_examples.ipynb #614c15ad
+# %% ../../nbs/10_data/40_examples.ipynb #e10313c1
 FLIGHTS = {
     "table": "example:flights/flights",
     "rows": None,
@@ -26,13 +26,13 @@ FLIGHTS = {
         },
         {
             "table": "example:flights/planes",
-            "on": "tailnum",
+            "on": ["tailnum"],
             "columns": {"year": "plane_year", "manufacturer": "plane_manufacturer", "engines": "plane_engines", "seats": "plane_seats"},
         },
         {
             "table": "example:flights/airports",
-            "left_on": "dest",
-            "right_on": "faa",
+            "left_on": ["dest"],
+            "right_on": ["faa"],
             "columns": {"lat": "dest_lat", "lon": "dest_lon", "alt": "dest_alt"},
         },
     ],

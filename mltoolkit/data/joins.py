@@ -45,7 +45,7 @@ class Joined(Result):
         rows, columns = (0, 0) if self.frame is None else self.frame.shape
         return {"rows": rows, "columns": columns, **self.report.summary()}
 
-# %% ../../nbs/10_data/20_joins.ipynb #ebac3810
+# %% ../../nbs/10_data/20_joins.ipynb #84ceb967
 _JOIN_KEYS = ("table", "on", "left_on", "right_on", "columns", "name")
 
 
@@ -60,8 +60,8 @@ def _join_keys(join):
             raise InputError("a join must be made of known parts", got=repr(key), fix=did_you_mean(key, _JOIN_KEYS))
     if "table" not in join:
         raise InputError("a join must name its table", got="none", fix="Write `table: path`.")
-    left, right = join.get("left_on", join.get("on")), join.get("right_on", join.get("on"))
-    if left is None or right is None:
+    left, right = join.get("left_on") or join.get("on"), join.get("right_on") or join.get("on")
+    if not left or not right:
         raise InputError("a join must name its key columns", got="none", fix="Write `on:`, or `left_on:` and `right_on:`.")
     left, right = _listed(left), _listed(right)
     if len(left) != len(right):
@@ -70,18 +70,18 @@ def _join_keys(join):
 
 
 def _join_name(join):
-    if "name" in join:
+    if join.get("name"):
         return str(join["name"])
     source = join["table"]
     return Path(str(source)).stem if isinstance(source, (str, Path)) else "table"
 
-# %% ../../nbs/10_data/20_joins.ipynb #f9efcd40
+# %% ../../nbs/10_data/20_joins.ipynb #34a24573
 def _right_table(join, keys, left, name):
     "The right table: its key columns, and the wanted columns under their new names."
     right = read_table(join["table"])
     check_columns(keys, right.columns, f"a key column of {name}")
     wanted = join.get("columns")
-    if wanted is None:
+    if not wanted:
         wanted = [c for c in right.columns if c not in keys]
     wanted = dict(wanted) if isinstance(wanted, dict) else {c: c for c in _listed(wanted)}
     check_columns(wanted, right.columns, f"a column of {name}")
@@ -179,7 +179,7 @@ def _report_row(name, left_on, right_on, frame, rows):
     n = len(frame)
     return [name, keys, n, len(rows), n - len(lost), len(lost), len(lost) / n if n else 0.0, examples]
 
-# %% ../../nbs/10_data/20_joins.ipynb #6aa272fa
+# %% ../../nbs/10_data/20_joins.ipynb #62eea52c
 _PARTS = {
     "year": lambda t: t.dt.year,
     "quarter": lambda t: t.dt.quarter,
@@ -201,7 +201,7 @@ def derive(frame, parts):
         if unknown:
             raise InputError("a derived column must be made of column, part and timezone", got=repr(unknown[0]), fix=f"Correct {name!r}.")
         check_columns([spec["column"]], frame.columns, f"the column {name!r} is derived from")
-        part = spec.get("part", name)
+        part = spec.get("part") or name
         if part not in _PARTS:
             raise InputError("a part of a time must be one that is known", got=repr(part), fix=did_you_mean(part, _PARTS))
         _refuse_taken(name, frame)
