@@ -9,7 +9,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ROWS ?=
 
-.PHONY: help demo lab app test test-quick notebooks readme export lint clean
+.PHONY: help demo lab app test test-quick notebooks readme export lint bench clean
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -43,8 +43,16 @@ readme: .venv/.dev  ## nbs/index.ipynb -> README.md
 lint: .venv/.dev  ## ruff over the modules, the tests and the notebooks
 	$(BIN)/ruff check .
 
+bench: .venv/.installed benchmarks/.venv/.peers  ## what the README claims, measured side by side with peers
+	$(BIN)/python benchmarks/profile_flights.py
+
+benchmarks/.venv/.peers: benchmarks/requirements.txt
+	$(PYTHON) -m venv benchmarks/.venv
+	benchmarks/.venv/bin/python -m pip install -q -r benchmarks/requirements.txt
+	@touch $@
+
 clean:  ## remove the environment and everything built
-	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv benchmarks/.venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "error: mltoolkit needs Python 3.11 or newer with venv, got none on the PATH. Install it, or name it: make demo PYTHON=/path/to/python3.11" >&2; exit 2; }

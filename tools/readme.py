@@ -1,6 +1,7 @@
 "README.md from nbs/index.ipynb: its Markdown, its code and its text or table outputs. `--check` only compares."
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -31,7 +32,12 @@ def cell_text(cell):
 def readme():
     notebook = json.loads((ROOT / "nbs/index.ipynb").read_text(encoding="utf-8"))
     parts = [part for cell in notebook["cells"] for part in cell_text(cell)]
-    return NOTE + "\n\n".join(parts).replace("](../", "](") + "\n"
+    return NOTE + _from_root("\n\n".join(parts)) + "\n"
+
+
+def _from_root(text):
+    "Links of a notebook in nbs/ as links from the top folder."
+    return re.sub(r"\]\((?!https?://|#|\.\./)", "](nbs/", text).replace("](../", "](")
 
 
 if __name__ == "__main__":
