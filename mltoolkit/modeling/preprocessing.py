@@ -48,7 +48,7 @@ def _is_number(column):
                          fix=f"Convert it first, e.g. `frame[{name!r}].astype('str')`, or drop it.")  # fmt: skip
     return False
 
-# %% ../../nbs/30_modeling/10_preprocessing.ipynb #d9b10241
+# %% ../../nbs/30_modeling/10_preprocessing.ipynb #83dc7c2f
 @dataclass(frozen=True)
 class Call:
     "A class by dotted path, and the arguments to call it with: a pipeline as data."
@@ -69,7 +69,7 @@ def build(value):
         return cls(*(build(a) for a in value.args), **{k: build(v) for k, v in value.keywords.items()})
     return type(value)(build(v) for v in value) if isinstance(value, (list, tuple)) else value
 
-
+# %% ../../nbs/30_modeling/10_preprocessing.ipynb #2d2dd8a3
 def source(value, *, names=(), indent=0, width=110):
     "Python text of `value`. `names`: pairs (list of columns, variable name to print for it)."
     for columns, variable in names:
@@ -79,15 +79,23 @@ def source(value, *, names=(), indent=0, width=110):
         return "np.nan"
     if not isinstance(value, (Call, list, tuple)):
         return repr(value).replace("'", '"') if isinstance(value, str) and '"' not in value else repr(value)
-    parts = [("", v) for v in (value.args if isinstance(value, Call) else value)]
-    parts += [(f"{k}=", v) for k, v in value.keywords.items()] if isinstance(value, Call) else []
-    left, right = (f"{value.name}(", ")") if isinstance(value, Call) else ("[", "]") if isinstance(value, list) else ("(", ")")
+    left, parts, right = _opened(value)
     short = left + ", ".join(k + source(v, names=names, width=10**9) for k, v in parts) + right
     if len(short) + indent <= width:
         return short
     pad = " " * (indent + 4)
     lines = [f"{pad}{k}{source(v, names=names, indent=indent + 4, width=width)}," for k, v in parts]
     return "\n".join([left, *lines, " " * indent + right])
+
+
+def _opened(value):
+    "(opening text, parts, closing text): parts are pairs of keyword text and value. A call on one list opens both at once."
+    if not isinstance(value, Call):
+        left, right = "[]" if isinstance(value, list) else "()"
+        return left, [("", v) for v in value], right
+    if len(value.args) == 1 and isinstance(value.args[0], list) and not value.keywords:
+        return f"{value.name}([", [("", v) for v in value.args[0]], "])"
+    return f"{value.name}(", [*(("", v) for v in value.args), *((f"{k}=", v) for k, v in value.keywords.items())], ")"
 
 
 def imports(value):

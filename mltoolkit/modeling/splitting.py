@@ -129,7 +129,7 @@ def _moment(test_from, zone):
         moment = (moment if moment.tzinfo else moment.tz_localize(zone)).tz_convert("UTC")
     return np.datetime64(moment.tz_localize(None).value, "ns")
 
-# %% ../../nbs/30_modeling/00_splitting.ipynb #e2119ec1
+# %% ../../nbs/30_modeling/00_splitting.ipynb #c8bca1c6
 def _split_time(data, known, y, *, test_size, test_from, n_splits, gap, random_state):
     times, gap, start = _times(data, known, gap, test_from)
     if gap < 0 * gap:
@@ -138,15 +138,14 @@ def _split_time(data, known, y, *, test_size, test_from, n_splits, gap, random_s
         start = np.sort(times)[min(len(times) - 1, math.ceil(len(times) * (1 - test_size)))]
     test, development = np.flatnonzero(times >= start), np.flatnonzero(times < start - gap)
     if not len(test) or not len(development):
-        got = f"{len(development):,} rows before and {len(test):,} from {start} on"
-        fix = f"Choose a moment between {times.min()} and {times.max()}."
+        got = f"{len(development):,} rows before and {len(test):,} from {_moment_text(start)} on"
+        fix = f"Choose a moment between {_moment_text(times.min())} and {_moment_text(times.max())}."
         raise InputError("`test_from` must lie inside the data, with rows before and after it", got=got, fix=fix)
     _enough(len(development), n_splits)
     folds = [(development[a], development[b]) for a, b in _time_folds(times[development], n_splits, gap)]
-    moment = str(pd.Timestamp(start)) if times.dtype.kind == "M" else f"{start:g}"
     apart = f", each a gap of {_gap_text(gap)} after what it was trained on" if gap else ""
     text = (f"In time: {n_splits} expanding folds with validation blocks of about {len(development) // (n_splits + 1):,} rows{apart}; "
-            f"the {len(test):,} rows from {moment} on are locked.")  # fmt: skip
+            f"the {len(test):,} rows from {_moment_text(start)} on are locked.")  # fmt: skip
     return development, test, folds, text, times
 
 
@@ -154,6 +153,10 @@ def _gap_text(gap):
     if not isinstance(gap, np.timedelta64):
         return f"{gap:g}"
     return "1 day" if gap == np.timedelta64(1, "D") else str(pd.Timedelta(gap)).replace(" 00:00:00", "")
+
+
+def _moment_text(moment):
+    return str(pd.Timestamp(moment)).replace(" 00:00:00", "") if isinstance(moment, np.datetime64) else f"{moment:g}"
 
 
 def _enough(n, n_splits):
