@@ -50,7 +50,7 @@ def color(name):
         raise InputError("a colour is one of the palette's names", got=repr(name), fix=did_you_mean(name, LIGHT))
     return f"var(--mlt-{name.replace('_', '-')},{LIGHT[name]})"
 
-# %% ../../nbs/60_plots/00_style.ipynb #65ae5ed4
+# %% ../../nbs/60_plots/00_style.ipynb #9b9ce899
 _JUPYTER = {
     "bg": "var(--jp-layout-color1,{bg})",
     "panel": "color-mix(in srgb,var(--jp-ui-font-color1,{ink}) 4%,var(--jp-layout-color1,{bg}))",
@@ -64,12 +64,12 @@ _DARK_HOSTS = ('[data-jp-theme-light="false"]', ".vscode-dark")
 def css_variables(host="page", *, scope=":root"):
     """The palette as CSS custom properties on `scope`.
 
-    `host="page"`: our own page, light or dark by the reader's system setting.
+    `host="page"`: our own page, light or dark by the reader's system setting, always light on paper.
     `host="jupyter"`: inside JupyterLab; ground, text and borders follow its theme.
     """
     if host == "page":
         light = f"{scope}{{color-scheme:light dark;{_declare(LIGHT)}}}"
-        return f"{light}\n@media (prefers-color-scheme:dark){{{scope}{{{_declare(DARK)}}}}}\n"
+        return f"{light}\n@media screen and (prefers-color-scheme:dark){{{scope}{{{_declare(DARK)}}}}}\n"
     if host == "jupyter":
         dark = ",".join(f"{outside} {scope}" for outside in _DARK_HOSTS)
         return f"{scope}{{{_declare(LIGHT, _JUPYTER)}}}\n{dark}{{{_declare(DARK, _JUPYTER)}}}\n"
