@@ -124,10 +124,10 @@ class JoinPart(Part):
         "Columns taken over as {theirs: ours}; empty for all."
         return dict(self.columns) if isinstance(self.columns, dict) else {c: c for c in self.columns}
 
-# %% ../../nbs/50_production/00_recipe.ipynb #9783810e
+# %% ../../nbs/50_production/00_recipe.ipynb #e7190810
 class DerivePart(Part):
     column: str = Field(description="a column that holds times", examples=["time_hour"])
-    part: Literal["weekday", "hour", "month", "day", "dayofyear", "week", "quarter", "year"] = Field(
+    part: Literal["weekday", "hour", "month", "day", "dayofyear", "week", "quarter", "year", "minute"] = Field(
         description="which part of the time", examples=["weekday"]
     )
     timezone: str | None = Field(None, description="the clock the part is read from", examples=["America/New_York"])
@@ -160,7 +160,7 @@ class TargetPart(Part):
             )
         return self
 
-# %% ../../nbs/50_production/00_recipe.ipynb #a47b8116
+# %% ../../nbs/50_production/00_recipe.ipynb #cb406a86
 class RolesPart(Part):
     time: str | None = Field(None, description="when the row happened: the split respects it", examples=["time_hour"])
     group: str | None = Field(None, description="rows that belong together, e.g. one aeroplane", examples=["tailnum"])
@@ -181,6 +181,20 @@ class DataPart(Part):
     )
     target: TargetPart = Field(description="what is to be known", examples=["{name: late, column: arr_delay, at_least: 60}"])
     roles: RolesPart = Field(RolesPart(), description="columns that are not features", examples=["{time: time_hour}"])
+
+    def spec(self, resolve=str):
+        "The same as plain values for `mltoolkit.data.joins.assemble`, without what is not set; `resolve` makes a table's name a source."
+        spec = _without_empty(self.to_dict())
+        spec["table"] = resolve(self.table)
+        for plain, join in zip(spec.get("joins", []), self.joins):
+            plain["table"] = resolve(join.table)
+        return spec
+
+# %% ../../nbs/50_production/00_recipe.ipynb #22ca5f03
+def _without_empty(value):
+    if isinstance(value, dict):
+        return {k: _without_empty(v) for k, v in value.items() if v is not None and v != [] and v != {}}
+    return [_without_empty(v) for v in value] if isinstance(value, list) else value
 
 # %% ../../nbs/50_production/00_recipe.ipynb #1db7d49a
 class ColumnPart(Part):
@@ -742,11 +756,13 @@ def check_columns(recipe, columns):
     if not set(columns) - set(recipe.drop) - {target.name, target.column, roles.time, roles.group, roles.id}:
         raise InputError("a recipe must leave at least one feature", got="every column dropped", fix="Remove lines under `drop`.")
 
-# %% ../../nbs/50_production/00_recipe.ipynb #662103eb
+# %% ../../nbs/50_production/00_recipe.ipynb #c8d13a2c
 def as_recipe(recipe, params=None):
-    "A `Recipe` from a path, a dict or a Recipe, with `params` put in."
+    "A `Recipe` from a path, `example:<name>`, a dict or a Recipe, with `params` put in."
     if isinstance(recipe, dict):
         recipe = Recipe.from_dict(recipe)
+    elif isinstance(recipe, str) and recipe.startswith("example:"):
+        recipe = example_recipe(recipe.removeprefix("example:"))
     elif isinstance(recipe, (str, Path)):
         recipe = Recipe.load(recipe)
     elif not isinstance(recipe, Recipe):
