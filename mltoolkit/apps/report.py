@@ -352,7 +352,7 @@ def write_report(run, path=None):
     saved = run if isinstance(run, SavedRun) else SavedRun(run)
     return write_text(Path(path) if path else saved.path / "report.html", report_html(saved))
 
-# %% ../../nbs/80_apps/10_report.ipynb #73bdf634
+# %% ../../nbs/80_apps/10_report.ipynb #0721727d
 def _left_out(saved, told):
     return _section("What was left out", points=told.left_out)
 
@@ -367,11 +367,21 @@ def app_html(run):
     try:
         return _templates().get_template("app.html.j2").render(page=page(run, parts=APP))
     except Exception as e:
-        import logging
-
-        logging.getLogger("mltoolkit").error("the page of %s could not be made: %s", run, e)
+        _tell_operator(f"the page of {run} could not be made: {type(e).__name__}: {e}")
         told = ["Something is missing in the saved run, so the page cannot be put together.", "The people who run this page find the reason in its log."]
         return kind_html("This result cannot be shown", told)
+
+
+def _tell_operator(line):
+    "Hand a line to the launcher, which shows it in its terminal; a visitor never sees it."
+    import os
+    import sys
+
+    if os.environ.get("MLTOOLKIT_APP_LOG"):
+        with Path(os.environ["MLTOOLKIT_APP_LOG"]).open("a", encoding="utf-8") as log:
+            log.write(" ".join(line.split()) + "\n")
+    else:
+        print(line, file=sys.stderr)
 
 
 def kind_html(heading, sentences):

@@ -123,16 +123,16 @@ def percent(value):
     "A share as a tick: `0.25` as `25 %`."
     return f"{100 * value:g} %"
 
-# %% ../../nbs/60_plots/10_svg.ipynb #b0eb656d
+# %% ../../nbs/60_plots/10_svg.ipynb #eeaae962
 class _Plane:
     "Maps x and y to pixels inside margins, and draws grid, ticks and labels."
 
     def __init__(self, *, xlim, ylim, width, height, x_label="", y_label="", x_format=short, y_format=short):
         self.xlim, self.ylim, self.width, self.height = _widen(xlim), _widen(ylim), width, height
-        self.y_ticks = [(t, y_format(t)) for t in ticks(*self.ylim, n=4)]
+        self.y_ticks = [(t, y_format(t)) for t in ticks(*self.ylim, n=5)]
         self.x_ticks = [(t, x_format(t)) for t in ticks(*self.xlim, n=max(2, width // 90))]
         self.left = 12 + 6.4 * max((len(label) for _, label in self.y_ticks), default=1)
-        self.top, self.right, self.bottom = (24 if y_label else 10), 14, (38 if x_label else 22)
+        self.top, self.right, self.bottom = (24 if y_label else 10), 20, (38 if x_label else 22)
         self.x_label, self.y_label = x_label, y_label
 
     def x(self, value):
