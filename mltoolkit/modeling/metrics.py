@@ -11,8 +11,8 @@ import pandas as pd
 from ..core import InputError, did_you_mean
 
 # %% auto #0
-__all__ = ['METRICS', 'SCORING', 'metric_of', 'row_losses', 'checked', 'Scorer', 'scores', 'blocks_of', 'block_weights',
-           'bootstrap_scores', 'interval', 'wilson']
+__all__ = ['METRICS', 'SCORING', 'metric_of', 'row_losses', 'checked', 'Scorer', 'scores', 'blocks_of', 'block_draws',
+           'bootstrap_sums', 'bootstrap_scores', 'interval', 'wilson']
 
 # %% ../../nbs/30_modeling/20_metrics.ipynb #d6282b2a
 METRICS = {  # name -> (what to call it, lower is better)
@@ -117,23 +117,31 @@ def blocks_of(data, rows=None, *, at_least=10):
             return codes
     return np.arange(len(rows))
 
-# %% ../../nbs/30_modeling/20_metrics.ipynb #94053848
-def block_weights(blocks, n_rows, n_resamples, random_state):
-    "Yield `n_resamples` arrays of row weights; all rows of a block get the same one. `blocks=None`: every row is a block."
+# %% ../../nbs/30_modeling/20_metrics.ipynb #68e014c1
+def block_draws(blocks, n_rows, n_resamples, random_state):
+    "(block code of every row, a generator of `n_resamples` arrays: how often each block is drawn). None: every row is a block."
     codes = np.arange(n_rows) if blocks is None else pd.factorize(np.asarray(blocks), use_na_sentinel=False)[0]
     if len(codes) != n_rows:
         raise InputError("`blocks` must name one block a row", got=f"{len(codes)} for {n_rows} rows", fix="Pass e.g. the day of each row.")
-    n_blocks = int(codes.max()) + 1
-    rng = np.random.default_rng(random_state)
-    for _ in range(n_resamples):
-        yield np.bincount(rng.integers(n_blocks, size=n_blocks), minlength=n_blocks).astype(float)[codes]
+    n_blocks, rng = int(codes.max()) + 1, np.random.default_rng(random_state)
+    draws = (np.bincount(rng.integers(n_blocks, size=n_blocks), minlength=n_blocks).astype(float) for _ in range(n_resamples))
+    return codes, draws
+
+
+def bootstrap_sums(values, *, blocks=None, n_resamples=500, random_state=0):
+    "Sums of each row of `values` (k, n) over block resamples: array (n_resamples, k)."
+    codes, draws = block_draws(blocks, values.shape[1], n_resamples, random_state)
+    by_block = np.stack([np.bincount(codes, weights=v) for v in values], axis=1)
+    return np.array([drawn @ by_block for drawn in draws])
 
 
 def bootstrap_scores(y, probas, *, blocks=None, n_resamples=200, random_state=0):
     "`probas` (name -> probabilities) scored on the same block resamples: name -> array (n_resamples, 4) in the order of METRICS."
     scorers = {name: Scorer(*checked(y, proba)) for name, proba in probas.items()}
     draws = {name: np.empty((n_resamples, len(METRICS))) for name in probas}
-    for i, weights in enumerate(block_weights(blocks, len(y), n_resamples, random_state)):
+    codes, drawn = block_draws(blocks, len(y), n_resamples, random_state)
+    for i, counts in enumerate(drawn):
+        weights = counts[codes]
         for name, scorer in scorers.items():
             draws[name][i] = scorer(weights)
     return draws
