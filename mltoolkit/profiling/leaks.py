@@ -140,7 +140,7 @@ def _wilson(hits, n, z=1.96):
     centre, spread = hits + z * z / 2, z * (hits * (n - hits) / n + z * z / 4) ** 0.5
     return max(0.0, (centre - spread) / (n + z * z)), min(1.0, (centre + spread) / (n + z * z))
 
-# %% ../../nbs/20_profiling/10_leaks.ipynb #73a62338
+# %% ../../nbs/20_profiling/10_leaks.ipynb #b21c2e3a
 _MOST_COLUMNS = 150  # numeric columns the search goes over
 
 
@@ -171,7 +171,7 @@ def _close(gap, scale, modulo):
     "Whether a gap is 0 up to rounding, modulo a day where asked for."
     if modulo:
         gap = np.abs((gap + modulo / 2) % modulo - modulo / 2)
-    return np.abs(gap) <= 1e-7 * np.maximum(1.0, np.abs(scale))
+    return np.abs(gap) <= 1e-7 * np.fmax(1.0, np.abs(scale))
 
 # %% ../../nbs/20_profiling/10_leaks.ipynb #4feb830f
 def _candidates(A, B, modulo):
