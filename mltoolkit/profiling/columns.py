@@ -16,7 +16,7 @@ from ..core import Result
 # %% auto #0
 __all__ = ['QUANTILES', 'KINDS', 'BINS', 'ColumnProfile', 'is_clock', 'clock_minutes', 'as_floats', 'profile_column']
 
-# %% ../../nbs/20_profiling/00_columns.ipynb #f2d1bdb5
+# %% ../../nbs/20_profiling/00_columns.ipynb #d5f83cc6
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 KINDS = ("number", "category", "text", "boolean", "datetime", "clock", "id", "constant")
 
@@ -37,6 +37,7 @@ class ColumnProfile(Result):
     max: object = None
     quantiles: dict = field(default_factory=dict)  # "0.5" -> value
     top: tuple = ()  # the most frequent values as [value, count]
+    most_frequent_count: int = 0  # rows with the most frequent value
     histogram: dict = field(default_factory=dict)  # edges, counts
     role: str = ""
     sensitive: bool = False
@@ -84,7 +85,7 @@ def clock_minutes(values):
     "HHMM as minutes since midnight; 2400 is 0. Missing stays missing."
     return (np.floor(values / 100) * 60 + values % 100) % 1440
 
-# %% ../../nbs/20_profiling/00_columns.ipynb #1c4ec20f
+# %% ../../nbs/20_profiling/00_columns.ipynb #4bfc78e4
 def _number_figures(values):
     "Figures of a float array without missing values (infinite ones are left out of all but the count of distinct values)."
     ordered = np.sort(values)
@@ -103,8 +104,9 @@ def _number_figures(values):
     }
     out["quantiles"] = {str(q): float(v) for q, v in zip(QUANTILES, at)}
     out["histogram"] = _histogram(finite, at[0], at[-1])
+    counts = np.diff(np.append(starts, len(ordered)))
+    out["most_frequent_count"] = int(counts.max())
     if distinct <= max(50, len(values) // 20):
-        counts = np.diff(np.append(starts, len(ordered)))
         best = np.argsort(-counts, kind="stable")[:8]
         out["top"] = [[_number(ordered[starts[i]]), int(counts[i])] for i in best]
     return out
@@ -129,13 +131,13 @@ def _histogram(ordered, low, high):
     counts = np.diff(np.concatenate(([0], inner, [len(ordered)])))
     return {"edges": [float(f"{e:.6g}") for e in edges], "counts": counts.tolist()}
 
-# %% ../../nbs/20_profiling/00_columns.ipynb #09ee4d7c
+# %% ../../nbs/20_profiling/00_columns.ipynb #f30cb0bf
 def _count_figures(column):
     "Distinct values and the most frequent ones of a text, category or boolean column."
     counts = column.value_counts()
     counts = counts[counts > 0]
     top = [[value if isinstance(value, bool) else _short_text(value), int(n)] for value, n in counts.head(8).items()]
-    return {"distinct": len(counts), "top": top}
+    return {"distinct": len(counts), "top": top, "most_frequent_count": int(counts.iloc[0]) if len(counts) else 0}
 
 
 def _short_text(value):
@@ -190,7 +192,7 @@ def as_floats(column):
     "A number or boolean column as a float array, missing as nan."
     return column.to_numpy(dtype=float, na_value=np.nan)
 
-# %% ../../nbs/20_profiling/00_columns.ipynb #c95f5054
+# %% ../../nbs/20_profiling/00_columns.ipynb #41728651
 def profile_column(column, *, sensitive=False, role=""):
     "The `ColumnProfile` of a pandas Series. With `sensitive=True` counts are kept and values are not."
     n, missing = len(column), int(column.isna().sum())
@@ -211,7 +213,7 @@ def profile_column(column, *, sensitive=False, role=""):
     kind = _kind(column, figures, n - missing)
     kept = {k: v for k, v in figures.items() if k not in ("clock", "whole", "spaces")}
     if sensitive:
-        kept = {"distinct": kept["distinct"]}
+        kept = {k: kept[k] for k in ("distinct", "most_frequent_count") if k in kept}
     return ColumnProfile(
         name=str(column.name), kind=kind, dtype=_dtype_name(column), n=n, missing=missing, role=role, sensitive=sensitive, **kept
     )
