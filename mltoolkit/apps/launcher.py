@@ -27,22 +27,24 @@ from ..core import InputError, RunError, did_you_mean, templates_dir
 # %% auto #0
 __all__ = ['settings', 'app_notebook', 'App', 'start']
 
-# %% ../../nbs/80_apps/20_launcher.ipynb #28173fa8
+# %% ../../nbs/80_apps/20_launcher.ipynb #b23bd276
 def settings(*, port, token, title, idle_seconds=60):
     "What Voila reads as its configuration, as a dict."
     return {
-        "Voila": {"ip": "127.0.0.1", "port": port, "port_retries": 0, "open_browser": False, "token": token},
+        "Voila": {"ip": "127.0.0.1", "port": port, "port_retries": 0, "open_browser": False, "token": token,
+                  "tornado_settings": {"login_url": "/voila/static/address.html"}},
         "VoilaConfiguration": {
             "template": "mltoolkit", "allow_template_override": "NO", "allow_theme_override": "NO", "strip_sources": True,
             "show_tracebacks": False, "file_allowlist": [r"a^"], "extension_allowlist": [],
             "resources": {"mltoolkit": {"title": title, "css": str(page_css())}},
         },
+        "PasswordIdentityProvider": {"allow_password_change": False},
         "MappingKernelManager": {
             "cull_idle_timeout": idle_seconds, "cull_interval": max(5, idle_seconds // 3), "cull_connected": True, "cull_busy": False,
         },
     }  # fmt: skip
 
-# %% ../../nbs/80_apps/20_launcher.ipynb #a679aae7
+# %% ../../nbs/80_apps/20_launcher.ipynb #f6b9d464
 def app_notebook(name="overview"):
     "The path of the app `name`."
     folder = templates_dir() / "apps"
@@ -61,10 +63,12 @@ def _chosen(run, folder):
     elif not isinstance(run, Run):
         run = find_run(run, folder=folder)
     if run.status != "finished":
-        raise InputError("a page shows a finished run", got=f"{run.id}, which is {run.status}", fix="`mltoolkit runs` lists the finished ones.")
+        raise InputError(
+            "a page shows a finished run", got=f"{run.id}, which is {run.status}", fix="`mltoolkit runs` lists the finished ones."
+        )
     return SavedRun(run)
 
-
+# %% ../../nbs/80_apps/20_launcher.ipynb #bfece42b
 def _port(asked):
     "`asked` if it is free, or any free port of 127.0.0.1."
     if asked is not None and (isinstance(asked, bool) or not isinstance(asked, int) or not 0 < asked < 65536):
@@ -110,7 +114,7 @@ class App:
         self.stop()
         raise RunError("the page must start", got=log[-1] if log else "no answer from Voila", fix="Try again, or with another port.")
 
-# %% ../../nbs/80_apps/20_launcher.ipynb #deae83cf
+# %% ../../nbs/80_apps/20_launcher.ipynb #1f14c1b2
 @patch
 def wait(self: App, echo=print):
     "Serve until Ctrl-C or until the server ends; tell `echo` what went wrong on a page."
@@ -141,7 +145,7 @@ def stop(self: App, seconds=10):
     self.process.wait()
     self._files.cleanup()
 
-
+# %% ../../nbs/80_apps/20_launcher.ipynb #5bb3186e
 @patch
 def __enter__(self: App):
     return self

@@ -17,7 +17,7 @@ from ..core import InputError, Result, RunError
 __all__ = ['count', 'share', 'of_100', 'money', 'between', 'listed', 'day', 'minute', 'lasted', 'plain', 'SavedRun', 'Story',
            'story']
 
-# %% ../../nbs/80_apps/00_story.ipynb #99b5c4e7
+# %% ../../nbs/80_apps/00_story.ipynb #d7affb40
 def count(value):
     "`53207` as `53,207`; a dash where nothing is known."
     return f"{value:,.0f}" if _known(value) else "–"
@@ -43,7 +43,7 @@ def money(value, currency=""):
     digits = 0 if abs(value) >= 100 or float(value).is_integer() else 1
     return f"{value:,.{digits}f} {currency}".strip()
 
-
+# %% ../../nbs/80_apps/00_story.ipynb #b6565484
 def between(lower, upper, *, scale=100, unit=""):
     "The ends of an interval, `58 to 66`; empty where there is none."
     if not (_known(lower) and _known(upper)):
@@ -61,7 +61,7 @@ def _digits(percent):
 def _known(value):
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
-# %% ../../nbs/80_apps/00_story.ipynb #832113e7
+# %% ../../nbs/80_apps/00_story.ipynb #58dc2c30
 def listed(names, *, most=6):
     "`a, b and c`; beyond `most`, how many more there are."
     names = [str(n) for n in names]
@@ -93,7 +93,7 @@ def _moment(value):
     except ValueError:
         return value
 
-
+# %% ../../nbs/80_apps/00_story.ipynb #d837a2b0
 def lasted(seconds):
     "`131.4` as `2 min 11 s`."
     if not _known(seconds):
@@ -135,17 +135,21 @@ def _cells(column):
         return [levels[code] if code >= 0 else None for code in column["v"]]
     return plain(column["v"])
 
-# %% ../../nbs/80_apps/00_story.ipynb #7c4f99ce
+# %% ../../nbs/80_apps/00_story.ipynb #28e06135
 class SavedRun:
     "A run folder opened for reading. `run` is a Run, or the path of its folder."
 
     def __init__(self, run):
         self.path = Path(getattr(run, "path", run))
         if not self.path.is_dir():
-            raise InputError("a run is a folder that exists", got=f"no folder {self.path}", fix="`mltoolkit runs` lists the runs there are.")
+            raise InputError(
+                "a run is a folder that exists", got=f"no folder {self.path}", fix="`mltoolkit runs` lists the runs there are."
+            )
         self.manifest = self._json("manifest.json")
         if not self.manifest:
-            raise InputError("a run folder holds a manifest.json", got=f"none in {self.path}", fix="`mltoolkit runs` lists the runs there are.")
+            raise InputError(
+                "a run folder holds a manifest.json", got=f"none in {self.path}", fix="`mltoolkit runs` lists the runs there are."
+            )
         self.recipe = _yaml(self.path / "recipe.yaml")
         self._results = {}
 
@@ -171,17 +175,17 @@ class SavedRun:
         "A word of the recipe such as `unit`, or `default` where it has none."
         return str(self.recipe.get(key) or default)
 
-
+# %% ../../nbs/80_apps/00_story.ipynb #3d3136d2
 def _yaml(path):
     from ruamel.yaml import YAML
 
     return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")) or {} if path.exists() else {}
 
-# %% ../../nbs/80_apps/00_story.ipynb #b8e5990f
+# %% ../../nbs/80_apps/00_story.ipynb #e20cc563
 def _estimate(outcome, name):
     "(value, lower, upper) of a figure of an Outcome."
-    ends = (outcome.get("intervals") or {}).get(name) or (outcome.get(f"{name}_lower"), outcome.get(f"{name}_upper"))
-    return outcome.get(name), ends[0], ends[1]
+    ends = next((r for r in outcome.get("intervals") or [] if r.get("figure") == name), {})
+    return outcome.get(name), ends.get("lower"), ends.get("upper")
 
 
 def _of(estimate, form):
@@ -197,35 +201,30 @@ def _tested(saved):
     return (locked, True) if locked else (saved.result("outcome_oof"), False)
 
 
-def _n(outcome):
-    rate = outcome.get("alarm_rate")
-    return outcome.get("n") or outcome.get("n_rows") or (round(outcome["alarms"] / rate) if rate else None)
-
-
 def _period(saved):
     "`1 November 2013 to 31 December 2013`, the times of the locked rows; empty for a split that is not in time."
     rows = [r for r in saved.result("split").get("table") or [] if r.get("fold") == "locked test"]
     return f"{day(rows[0]['from'])} to {day(rows[0]['to'])}" if rows and rows[0].get("from") else ""
 
-# %% ../../nbs/80_apps/00_story.ipynb #ca3be959
+# %% ../../nbs/80_apps/00_story.ipynb #8ffae6c8
 def _answer(saved):
     outcome, locked = _tested(saved)
     if not outcome:
         return ["This run has no evaluation, so there is no answer yet."]
     unit, positive, period = saved.word("unit", "rows"), saved.word("positive", "positive"), _period(saved)
-    where = f"On the {count(_n(outcome))} {unit} the model had never seen" + (f" ({period})" if period and locked else "")
+    where = f"On the {count(outcome.get('rows'))} {unit} the model had never seen" + (f" ({period})" if period and locked else "")
     if not locked:
-        where = f"In cross-validation, on {count(_n(outcome))} {unit}"
+        where = f"In cross-validation, on {count(outcome.get('rows'))} {unit}"
     alarm, caught, right = (_estimate(outcome, name) for name in ("alarm_rate", "recall", "precision"))
     first = f"{where}, it raises an alarm for {_of(alarm, share)} of them and catches {_of(caught, of_100)} {positive} {unit}."
     if not outcome.get("alarms"):
         return [f"{where}, it raises no alarm: at these prices no alarm pays.", *_cost(saved, outcome)]
-    base = outcome["late"] / _n(outcome) if outcome.get("late") and _n(outcome) else None
+    base = outcome["positives"] / outcome["rows"] if outcome.get("positives") and outcome.get("rows") else None
     second = f"Of its alarms, {_of(right, of_100)} are right"
     second += f"; alarms raised at random would be right for {of_100(base)}." if base else "."
     return [first, second, *_cost(saved, outcome)]
 
-
+# %% ../../nbs/80_apps/00_story.ipynb #a26bf402
 def _cost(saved, outcome):
     costs = saved.recipe.get("costs") or {}
     fp, fn, currency = costs.get("fp", 1), costs.get("fn", 1), costs.get("currency") or ""
@@ -245,21 +244,23 @@ def _cost(saved, outcome):
 
 
 def _alarm_for_all(outcome, fp, currency):
-    n, positives, cost = _n(outcome), outcome.get("late"), outcome["cost"]
+    n, positives, cost = outcome.get("rows"), outcome.get("positives"), outcome["cost"]
     if not (n and _known(positives)):
         return []
     everyone = (n - positives) * fp
     if everyone <= cost:
-        return [f"An alarm for every one would cost {money(everyone, currency)}, which is no more: at these prices the model is not needed."]
+        return [
+            f"An alarm for every one would cost {money(everyone, currency)}, which is no more: at these prices the model is not needed."
+        ]
     return [f"An alarm for every one would cost {money(everyone, currency)}."]
 
-# %% ../../nbs/80_apps/00_story.ipynb #f565df87
+# %% ../../nbs/80_apps/00_story.ipynb #f5369e1f
 def _figures(saved):
     outcome, locked = _tested(saved)
     if not outcome:
         return []
     unit, positive = saved.word("unit", "rows"), saved.word("positive", "positive")
-    n, positives = count(_n(outcome)), count(outcome.get("late"))
+    n, positives = count(outcome.get("rows")), count(outcome.get("positives"))
     out = []
     for name, form, label, note in (
         ("recall", of_100, f"{positive} {unit} caught", f"{count(outcome.get('caught'))} of {positives} {positive} {unit}"),
@@ -282,7 +283,7 @@ def _saving_figure(saved, outcome):
     return [{"name": "saving", "value": parts[0], "lower": parts[1], "upper": parts[2], "text": share(parts[0]), "range": between(*parts[1:]),
              "label": "of the cost of no alarms saved", "note": f"{money(saving, currency)} of {money(nothing, currency)}"}]  # fmt: skip
 
-# %% ../../nbs/80_apps/00_story.ipynb #1c899d74
+# %% ../../nbs/80_apps/00_story.ipynb #7c0a7d55
 def _how_sure(saved):
     return [*_opening(saved), *_against_oof(saved), *_models(saved), *_calibrated(saved)]
 
@@ -311,9 +312,11 @@ def _against_oof(saved):
         return [told + "."]
     if a_low <= b_high and b_low <= a_high:
         return [told + ": the two agree within their uncertainty."]
-    return [told + f": {'more' if a > b else 'fewer'} than expected, and more than chance explains. The test rows differ from the earlier ones."]
+    return [
+        told + f": {'more' if a > b else 'fewer'} than expected, and more than chance explains. The test rows differ from the earlier ones."
+    ]
 
-# %% ../../nbs/80_apps/00_story.ipynb #6e61b241
+# %% ../../nbs/80_apps/00_story.ipynb #1bdebd7e
 def _models(saved):
     comparison = saved.result("comparison")
     table, best = comparison.get("table") or [], comparison.get("best")
@@ -334,7 +337,7 @@ def _models(saved):
 def _capital(text):
     return text[:1].upper() + text[1:]
 
-
+# %% ../../nbs/80_apps/00_story.ipynb #1ef46a61
 def _calibrated(saved):
     rows = [r for r in saved.result("decision").get("calibration") or [] if r.get("count")]
     if not rows:
@@ -348,7 +351,7 @@ def _calibrated(saved):
     worst = max(out, key=lambda r: abs(r["mean_predicted"] - r["observed"]))
     return [told + f"; furthest where it says {share(worst['mean_predicted'])} and {share(worst['observed'])} came."]
 
-# %% ../../nbs/80_apps/00_story.ipynb #b97d346f
+# %% ../../nbs/80_apps/00_story.ipynb #f186671d
 def _drivers(saved):
     rows = _importance(saved)
     if not rows:
@@ -358,14 +361,17 @@ def _drivers(saved):
     told = [f"The predictions lean most on {clear[0]}" + (f", then on {listed(clear[1:5])}." if len(clear) > 1 else ".")]
     if unclear:
         told.append(f"No difference could be seen for {listed(unclear)}.")
-    return [*told, "Measured by shuffling one column at a time: how much worse do the predictions become? It says what the model uses, not what causes what."]
+    return [
+        *told,
+        "Measured by shuffling one column at a time: how much worse do the predictions become? It says what the model uses, not what causes what.",
+    ]
 
 
 def _importance(saved):
     rows = [r for r in saved.result("explanation").get("importance") or [] if _known(r.get("importance"))]
     return sorted(rows, key=lambda r: -r["importance"])
 
-# %% ../../nbs/80_apps/00_story.ipynb #f69f833e
+# %% ../../nbs/80_apps/00_story.ipynb #dd638bcd
 def _failures(saved):
     report, unit, positive = saved.result("slices"), saved.word("unit", "rows"), saved.word("positive", "positive")
     rows = [r for r in report.get("table") or [] if _known(r.get("recall"))]
@@ -375,9 +381,14 @@ def _failures(saved):
     off = sorted((r for r in rows if _off(r)), key=lambda r: -abs(r["prevalence"] - r["mean_proba"]) * math.sqrt(r["n"]))
     told = [f"Among {_slice(r)} it catches only {of_100(r['recall'])} ({between(r.get('recall_lower'), r.get('recall_upper'))}) {positive} ones; "
             f"{count(r['n'])} {unit} were looked at." for r in low[:3]]  # fmt: skip
-    told += [f"For {_slice(r)} it expected {share(r['mean_proba'])} {positive} and {share(r['prevalence'])} were, of {count(r['n'])} {unit}." for r in off[:3]]
+    told += [
+        f"For {_slice(r)} it expected {share(r['mean_proba'])} {positive} and {share(r['prevalence'])} were, of {count(r['n'])} {unit}."
+        for r in off[:3]
+    ]
     if not told:
-        return [f"None of {len(rows)} slices looked at ({listed(dict.fromkeys(r['column'] for r in rows))}) does worse than chance explains."]
+        return [
+            f"None of {len(rows)} slices looked at ({listed(dict.fromkeys(r['column'] for r in rows))}) does worse than chance explains."
+        ]
     return told
 
 
@@ -392,20 +403,24 @@ def _off(row):
     spread = math.sqrt(max(row["mean_proba"] * (1 - row["mean_proba"]), 1e-9) / max(1, row["n"]))
     return abs(row["prevalence"] - row["mean_proba"]) > max(4 * spread, 0.01)
 
-
+# %% ../../nbs/80_apps/00_story.ipynb #985de660
 def _slice(row):
     return f"{row['column']} {row['level']}"
 
-# %% ../../nbs/80_apps/00_story.ipynb #dfcfdcaa
+# %% ../../nbs/80_apps/00_story.ipynb #57bd3290
 def _left_out(saved):
     rows, told = saved.result("leaks_report").get("table") or [], []
     caught = [r["column"] for r in rows if r.get("codes")]
     declared = [r["column"] for r in rows if not r.get("codes") and r.get("declared")]
     kept = [r for r in rows if r.get("codes") and not r.get("dropped")]
     if caught:
-        told.append(f"{_plural(len(caught), 'column gives', 'columns give')} the answer away, by evidence in the data: {listed(caught, most=10)}.")
+        told.append(
+            f"{_plural(len(caught), 'column gives', 'columns give')} the answer away, by evidence in the data: {listed(caught, most=10)}."
+        )
     if declared:
-        told.append(f"Only the declaration in the contract caught {listed(declared, most=10)}: known too late, though the data do not show it.")
+        told.append(
+            f"Only the declaration in the contract caught {listed(declared, most=10)}: known too late, though the data do not show it."
+        )
     for row in kept:
         told.append(f"{row['column']} has a leak alert and is used all the same: {row.get('reason') or 'no reason was given'}.")
     dropped = [c for c in saved.recipe.get("drop") or {} if c not in caught + declared]
@@ -413,12 +428,14 @@ def _left_out(saved):
         told.append(f"Left out for other reasons, recorded in the recipe: {listed(dropped, most=12)}.")
     return told + _rows_left_out(saved)
 
-
+# %% ../../nbs/80_apps/00_story.ipynb #7a570ed9
 def _rows_left_out(saved):
     unit, told = saved.word("unit", "rows"), []
     unknown, total = _unknown_target(saved)
     if unknown:
-        told.append(f"Of {count(total)} {unit}, {count(unknown)} ({share(unknown / total)}) have no known outcome; they neither teach nor test.")
+        told.append(
+            f"Of {count(total)} {unit}, {count(unknown)} ({share(unknown / total)}) have no known outcome; they neither teach nor test."
+        )
     for row in saved.result("joins").get("table") or []:
         if row.get("unmatched"):
             told.append(f"{count(row['unmatched'])} {unit} found no partner in {row.get('table')}; their values from there are missing.")
@@ -446,7 +463,7 @@ def _when(saved):
     marks = [f"{name} {value}" for name, value in prints.items() if isinstance(value, str)]
     return [told, *([f"With {listed(shown)}."] if shown else []), *([f"Fingerprints: {', '.join(marks)}."] if marks else [])]
 
-# %% ../../nbs/80_apps/00_story.ipynb #710fae89
+# %% ../../nbs/80_apps/00_story.ipynb #913ec946
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Story(Result):
     "A finished run in plain words. Each section is a list of whole sentences; `figures` are the key figures with their intervals."
@@ -482,7 +499,7 @@ class Story(Result):
         parts = [f"{heading}\n" + "\n".join(f"  {s}" for s in told) for heading, told in self.sections]
         return "\n\n".join([self.question, *parts])
 
-
+# %% ../../nbs/80_apps/00_story.ipynb #3e18bf9d
 def story(run):
     "The `Story` of a run: a Run, the path of its folder, or a SavedRun. Reads saved results only."
     saved = run if isinstance(run, SavedRun) else SavedRun(run)

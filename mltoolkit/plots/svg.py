@@ -15,7 +15,7 @@ from .style import color
 __all__ = ['svg', 'text', 'histogram', 'meter', 'interval', 'ticks', 'short', 'percent', 'line_chart', 'precision_recall',
            'calibration', 'bars']
 
-# %% ../../nbs/60_plots/10_svg.ipynb #206570d1
+# %% ../../nbs/60_plots/10_svg.ipynb #e4009ddd
 def svg(body, *, width, height, title="", fluid=False):
     "One `<svg>` element of `width` x `height` pixels around `body` (markup). `title` is what a screen reader says."
     said = html.escape(str(title), quote=True)
@@ -47,7 +47,7 @@ def _line(x1, y1, x2, y2, tone, *, width=1.0, dash=""):
     extra = f' stroke-dasharray="{dash}"' if dash else ""
     return f'<line x1="{_n(x1)}" y1="{_n(y1)}" x2="{_n(x2)}" y2="{_n(y2)}" stroke="{color(tone)}" stroke-width="{width}"{extra}/>'
 
-
+# %% ../../nbs/60_plots/10_svg.ipynb #9eb8fccb
 def _dot(x, y, tone, *, radius=4.0, tip=""):
     shape = f'<circle cx="{_n(x)}" cy="{_n(y)}" r="{_n(radius)}" fill="{color(tone)}"'
     return f"{shape}><title>{html.escape(str(tip))}</title></circle>" if tip else shape + "/>"
@@ -62,7 +62,7 @@ def histogram(counts, *, width=96, height=22, title="histogram", tone="bar"):
     bars_ = "".join(_rect(i * step, height - h, step - gap, h, tone) for i, h in enumerate(heights) if h)
     return svg(_line(0, height - 0.5, width, height - 0.5, "line") + bars_, width=width, height=height, title=title)
 
-# %% ../../nbs/60_plots/10_svg.ipynb #ec985b59
+# %% ../../nbs/60_plots/10_svg.ipynb #d633d8ec
 def meter(share, *, width=64, height=8, tone="accent", title=""):
     "A bar on a track: `share` of it is filled, clipped to 0..1; a missing share leaves the track empty."
     share = min(1.0, max(0.0, share)) if share is not None and math.isfinite(share) else 0.0
@@ -93,7 +93,7 @@ def interval(value, lower, upper, *, lo, hi, width=160, height=16, tone="accent"
         body += _dot(place(value), mid, tone)
     return svg(body, width=width, height=height, title=title or f"{value} ({lower} to {upper})")
 
-
+# %% ../../nbs/60_plots/10_svg.ipynb #caebda15
 def _arrow(x, y, side, tone):
     return f'<path d="M{_n(x + 6 * side)} {_n(y)}L{_n(x)} {_n(y - 4)}V{_n(y + 4)}Z" fill="{color(tone)}"/>'
 
@@ -123,7 +123,7 @@ def percent(value):
     "A share as a tick: `0.25` as `25 %`."
     return f"{100 * value:g} %"
 
-# %% ../../nbs/60_plots/10_svg.ipynb #eeaae962
+# %% ../../nbs/60_plots/10_svg.ipynb #4edd2b45
 class _Plane:
     "Maps x and y to pixels inside margins, and draws grid, ticks and labels."
 
@@ -152,7 +152,7 @@ class _Plane:
         names += text(end, self.height - 5, self.x_label, anchor="end") if self.x_label else ""
         return grid + _line(self.left, floor, end, floor, "dim") + labels + names
 
-
+# %% ../../nbs/60_plots/10_svg.ipynb #77ce5e0f
 def _widen(limits):
     lo, hi = limits
     if not (math.isfinite(lo) and math.isfinite(hi)):
@@ -164,7 +164,7 @@ def _points(xs, ys):
     pairs = [(float(x), float(y)) for x, y in zip(xs, ys) if x is not None and y is not None]
     return [(x, y) for x, y in pairs if math.isfinite(x) and math.isfinite(y)]
 
-# %% ../../nbs/60_plots/10_svg.ipynb #51a5e0e0
+# %% ../../nbs/60_plots/10_svg.ipynb #1e04e5d9
 def line_chart(series, *, x_label="", y_label="", width=420, height=260, title="", xlim=None, ylim=None, mark=None,
                x_format=short, y_format=short):  # fmt: skip
     """Lines over common axes.
@@ -192,7 +192,7 @@ def _path(plane, series):
     dash = f' stroke-dasharray="{series["dash"]}"' if series.get("dash") else ""
     return f'<path d="{moves}" fill="none" stroke="{color(series.get("tone", "accent"))}" stroke-width="2" stroke-linejoin="round"{dash}/>'
 
-
+# %% ../../nbs/60_plots/10_svg.ipynb #b03f1bdd
 def _band(plane, series):
     up, down = _points(series["x"], series["upper"]), _points(series["x"], series["lower"])
     if not up or not down:

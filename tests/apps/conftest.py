@@ -51,9 +51,10 @@ def outcome(recall, lower, upper, n, late, alarms):
     caught = round(recall * late)
     cost, nothing = (alarms - caught) * 1.0 + (late - caught) * 8.0, late * 8.0
     share = {"recall": recall, "precision": caught / alarms, "alarm_rate": alarms / n, "saving": nothing - cost, "cost": cost}
-    spread = {k: [v * lower / recall, v * upper / recall] for k, v in share.items()}
-    return result("Outcome", threshold=0.111, n=n, late=late, alarms=alarms, caught=caught, cost_of_nothing=nothing, cost_fp=1.0, cost_fn=8.0,
-                  **share, intervals=spread)  # fmt: skip
+    spread = frame(figure=list(share), value=list(share.values()), lower=[v * lower / recall for v in share.values()],
+                   upper=[v * upper / recall for v in share.values()])  # fmt: skip
+    return result("Outcome", threshold=0.111, rows=n, positives=late, alarms=alarms, caught=caught, cost_of_nothing=nothing, cost_fp=1.0,
+                  cost_fn=8.0, **share, intervals=spread)  # fmt: skip
 
 
 def results():
@@ -80,7 +81,7 @@ def results():
                                                          reason=["the target is made of it", "known only after the flight has left", "known late"])),
         "comparison": result("Comparison", scoring="neg_log_loss", best="hgb",
                              table=frame(model=["hgb", "logistic", "dummy"], label=["gradient boosting", "logistic regression", "always the mean"],
-                                         log_loss=[0.2471, 0.2502, 0.2960], lower=[0.242, 0.245, 0.29], upper=[0.252, 0.255, 0.302],
+                                         score=[0.2471, 0.2502, 0.2960], log_loss=[0.2471, 0.2502, 0.2960], lower=[0.242, 0.245, 0.29], upper=[0.252, 0.255, 0.302],
                                          average_precision=[0.26, 0.24, 0.086], roc_auc=[0.76, 0.74, 0.5], brier=[0.071, 0.072, 0.079],
                                          fit_seconds=[2.1, 1.3, 0.0], tied=[True, True, False])),
         "decision": result("Decision", cost_fp=1.0, cost_fn=8.0, average_precision=0.26, brier=0.071,
