@@ -20,7 +20,7 @@ from .components import error_panel, tag
 # %% auto #0
 __all__ = ['static', 'Surface', 'Control', 'one_of', 'some_of', 'reasons_for', 'LabWidget']
 
-# %% ../../nbs/70_widgets/20_base.ipynb #84e374b0
+# %% ../../nbs/70_widgets/20_base.ipynb #8d7070b0
 @functools.cache
 def static(name):
     "The text of a file in `widgets/static`."
@@ -55,6 +55,10 @@ class Surface(anywidget.AnyWidget):
             message = _message(before, self._regions)
             if self._live and message["regions"]:
                 self.send(message)
+
+    def answer(self):
+        "Tell the browser that an event was dealt with, so that a field whose value was refused shows the old one again."
+        self.send({"type": "update", "full": False, "regions": {}})
 
 # %% ../../nbs/70_widgets/20_base.ipynb #ef6adfc1
 def _plain(regions):
@@ -183,7 +187,7 @@ class LabWidget:
         "A plain table without style, as Markup."
         return tag("p", self.title)
 
-# %% ../../nbs/70_widgets/20_base.ipynb #0efd46e2
+# %% ../../nbs/70_widgets/20_base.ipynb #5139a96a
 def _handle(self, action, value=None):
     "One event from the page: run the method for `action`, show what changed. Errors become `problem`."
     with self._lock:
@@ -196,6 +200,8 @@ def _handle(self, action, value=None):
         except Exception as error:
             self.problem = error_panel(error, details="" if isinstance(error, InputError) else traceback.format_exc())
         self.refresh()
+        if "surface" in self.__dict__:
+            self.surface.answer()
 
 
 def _refresh(self, *names):

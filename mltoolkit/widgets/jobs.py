@@ -48,7 +48,7 @@ class Job:
         "Whether a stop was asked for and the work has not ended yet."
         return self.state == "running" and self.cancel_token.requested
 
-# %% ../../nbs/70_widgets/10_jobs.ipynb #abcb5897
+# %% ../../nbs/70_widgets/10_jobs.ipynb #e9a370b8
 def _start(self):
     "Begin in the background and return the job."
     with self._lock:
@@ -73,7 +73,8 @@ def _cancel(self):
 def _wait(self, timeout=None):
     "The result, after `timeout` seconds at most. Raises what the work raised, `Cancelled`, or RunError if time is up."
     if not self._over.wait(timeout):
-        raise RunError("the work must end in time", got=f"{self.seconds:.1f} s and still at {self.share:.0%}", fix="Wait longer or stop it.")
+        got = f"{self.seconds:.1f} s and still at {self.share:.0%}"
+        raise RunError("the work must end in time", got=got, fix="Wait longer or stop it.")
     if self.state == "failed":
         raise self.error
     if self.state == "cancelled":

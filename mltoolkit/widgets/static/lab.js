@@ -169,6 +169,15 @@ function build(model, store, el) {
   const send = (action, value) => model.send({ type: "event", action, value: value ?? null });
   const act = (element) => send(element.dataset.action, element.dataset.value);
 
+  // Drop-down lists and boxes show what Python holds: a choice it refused is taken back by its next answer.
+  function follow() {
+    for (const list of root.querySelectorAll("select[data-input]")) {
+      const chosen = [...list.options].findIndex((option) => option.hasAttribute("selected"));
+      if (chosen >= 0) list.selectedIndex = chosen;
+    }
+    for (const box of root.querySelectorAll("input[type=checkbox][data-input]")) box.checked = box.hasAttribute("checked");
+  }
+
   function show(changed) {
     const active = root.ownerDocument.activeElement;
     const held = root.contains(active) ? active : null;
@@ -178,6 +187,7 @@ function build(model, store, el) {
       if (!changed || changed.includes("layout") || changed.includes(name)) fill(place, htmlOf(store.regions.get(name) || ""));
       if (root.querySelector(`[data-filter="${name}"]`)) applyFilter(root, store, name);
     }
+    follow();
     if (held && held.isConnected && root.ownerDocument.activeElement !== held) held.focus({ preventScroll: true });
     if (held && !held.isConnected) refocus(held);
     root.querySelectorAll("[data-autofocus]").forEach((box) => {
@@ -214,7 +224,9 @@ function build(model, store, el) {
     }],
     [root, "change", (event) => {
       const input = event.target.closest("[data-input]");
-      if (input) send(input.dataset.input, input.type === "checkbox" ? input.checked : input.multiple ? [...input.selectedOptions].map((o) => o.value) : input.value);
+      if (!input) return;
+      const value = input.type === "checkbox" ? input.checked : input.value;
+      send(input.dataset.input, input.dataset.about === undefined ? value : { key: input.dataset.about, value });
     }],
     [root, "input", (event) => {
       const name = event.target.dataset && event.target.dataset.filter;
@@ -224,7 +236,7 @@ function build(model, store, el) {
     }],
     [root, "keydown", (event) => {
       if (event.key === "Enter" && event.target.matches("input[data-enter]")) {
-        send(event.target.dataset.input, event.target.value);
+        event.target.dispatchEvent(new Event("change", { bubbles: true }));
         send(event.target.dataset.enter, event.target.dataset.value);
       } else if (event.key === "Escape" && event.target.matches("[data-filter]")) {
         event.target.value = "";
