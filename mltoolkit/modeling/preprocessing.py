@@ -105,24 +105,25 @@ def imports(value):
         return {(value.path.rpartition(".")[0], value.name)}.union(*(imports(v) for v in inner))
     return set().union(*(imports(v) for v in value)) if isinstance(value, (list, tuple)) else set()
 
-# %% ../../nbs/30_modeling/10_preprocessing.ipynb #b0abc6ee
+# %% ../../nbs/30_modeling/10_preprocessing.ipynb #d204755a
 def _linear(numbers, categories):
     fill = Call("sklearn.impute.SimpleImputer", keywords={"strategy": "median", "add_indicator": True, "keep_empty_features": True})
     scaled = Call("sklearn.pipeline.Pipeline", ([("fill", fill), ("scale", Call("sklearn.preprocessing.StandardScaler"))],))
     levels = {"handle_unknown": "infrequent_if_exist", "min_frequency": 10, "max_categories": 255}
-    return _columns(scaled, numbers, Call("sklearn.preprocessing.OneHotEncoder", keywords=levels), categories)
+    return [_columns(scaled, numbers, Call("sklearn.preprocessing.OneHotEncoder", keywords=levels), categories)]
 
 
 def _tree(numbers, categories):
     as_is = Call("sklearn.preprocessing.StandardScaler", keywords={"with_mean": False, "with_std": False})
     levels = {"handle_unknown": "use_encoded_value", "unknown_value": np.nan, "encoded_missing_value": np.nan,
               "min_frequency": 10, "max_categories": 255}  # fmt: skip
-    return _columns(as_is, numbers, Call("sklearn.preprocessing.OrdinalEncoder", keywords=levels), categories)
+    encoded = _columns(as_is, numbers, Call("sklearn.preprocessing.OrdinalEncoder", keywords=levels), categories)
+    return [encoded, ("varying", Call("sklearn.feature_selection.VarianceThreshold"))]
 
 
 def _columns(for_numbers, numbers, for_categories, categories):
     parts = [("numbers", for_numbers, numbers), ("categories", for_categories, categories)]
-    return Call("sklearn.compose.ColumnTransformer", ([part for part in parts if part[2]],))
+    return "columns", Call("sklearn.compose.ColumnTransformer", ([part for part in parts if part[2]],))
 
 
 ENCODINGS = {"linear": _linear, "tree": _tree}
@@ -152,7 +153,7 @@ MODELS = {
     "extra_trees": Model("Extremely randomised trees", "tree", "sklearn.ensemble.ExtraTreesClassifier", _FOREST, 15.0),
 }  # fmt: skip
 
-# %% ../../nbs/30_modeling/10_preprocessing.ipynb #5f1c6895
+# %% ../../nbs/30_modeling/10_preprocessing.ipynb #81283f7d
 def describe(name, numeric_columns, category_columns, *, random_state=0):
     "The pipeline of the model `name` for these columns, as a `Call`."
     if name not in MODELS:
@@ -164,9 +165,9 @@ def describe(name, numeric_columns, category_columns, *, random_state=0):
     if model.encoding is None:
         return Call("sklearn.pipeline.Pipeline", ([last],))
     encoded = ENCODINGS[model.encoding](list(numeric_columns), list(category_columns))
-    return Call("sklearn.pipeline.Pipeline", ([("columns", encoded), last],))
+    return Call("sklearn.pipeline.Pipeline", ([*encoded, last],))
 
-# %% ../../nbs/30_modeling/10_preprocessing.ipynb #0275be83
+# %% ../../nbs/30_modeling/10_preprocessing.ipynb #03cb6145
 def make_pipeline_for(model, X, *, random_state=0):
     "An unfitted scikit-learn Pipeline of `model` (a name in MODELS, an estimator or a Pipeline) for the columns of the DataFrame X."
     numbers, categories = column_kinds(X)
@@ -183,7 +184,7 @@ def make_pipeline_for(model, X, *, random_state=0):
         return estimator
     if "random_state" in estimator.get_params() and estimator.get_params()["random_state"] is None:
         estimator.set_params(random_state=random_state)
-    return Pipeline([("columns", build(ENCODINGS[_encoding_of(estimator)](numbers, categories))), ("model", estimator)])
+    return Pipeline([*build(ENCODINGS[_encoding_of(estimator)](numbers, categories)), ("model", estimator)])
 
 
 def _encoding_of(estimator):

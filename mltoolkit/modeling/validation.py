@@ -16,8 +16,8 @@ from ..core import InputError, Result, RunError, Tracker, aside, did_you_mean
 from .preprocessing import MODELS, column_kinds, make_pipeline_for
 
 # %% auto #0
-__all__ = ['DEFAULT_MODELS', 'SMALL', 'OutOfFold', 'feature_names', 'named_models', 'label_of', 'fit_predict', 'run_fits',
-           'n_processes', 'cross_validate_oof']
+__all__ = ['DEFAULT_MODELS', 'UNIMPORTANT', 'SMALL', 'OutOfFold', 'feature_names', 'named_models', 'label_of', 'fit_predict',
+           'run_fits', 'n_processes', 'cross_validate_oof']
 
 # %% ../../nbs/30_modeling/30_validation.ipynb #262d0859
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,7 +69,10 @@ def label_of(name, model):
     "What to call a model in a sentence."
     return MODELS[model].label if isinstance(model, str) and model in MODELS else name
 
-# %% ../../nbs/30_modeling/30_validation.ipynb #8c0ea222
+# %% ../../nbs/30_modeling/30_validation.ipynb #63ffda94
+UNIMPORTANT = (DeprecationWarning, FutureWarning, RuntimeWarning)  # RuntimeWarning: NumPy, on columns that are missing throughout
+
+
 def fit_predict(key, pipeline, X, y, train, valid):
     "Fit on `train`, predict `valid` (positions in X): (key, probabilities, seconds, cpu_seconds, note)."
     from threadpoolctl import threadpool_limits
@@ -86,7 +89,7 @@ def fit_predict(key, pipeline, X, y, train, valid):
         raise RunError(rule, got=got, fix="Leave it out, or repair its input.") from error
     if not np.isfinite(proba).all():
         raise RunError(f"the model {key[0]!r} must predict probabilities", got=f"missing or infinite ones in fold {key[1]}")
-    notes = dict.fromkeys(_note(w) for w in caught if not issubclass(w.category, (DeprecationWarning, FutureWarning)))
+    notes = dict.fromkeys(_note(w) for w in caught if not issubclass(w.category, UNIMPORTANT))
     return key, proba, time.perf_counter() - start, time.process_time() - cpu, "; ".join(notes)
 
 
