@@ -1,0 +1,87 @@
+"The script of a recipe gives the same out-of-fold scores in a process of its own, and does not need mltoolkit."
+
+import ast
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+import mltoolkit as mlt
+from mltoolkit.core import InputError
+from mltoolkit.data.joins import as_recipe_data, assemble
+from mltoolkit.production.recipe import Recipe, example_recipe
+
+
+def scores_of_script(recipe, folder):
+    path = folder / "script.py"
+    path.write_text(recipe.to_code())
+    guard = "import sys; sys.modules['mltoolkit'] = None; import runpy; runpy.run_path(sys.argv[1])"
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    done = subprocess.run([sys.executable, "-c", guard, str(path)], capture_output=True, text=True, env=environment, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    found = re.findall(r"^(\w+): log_loss=(?:np\.float64\()?([\d.e-]+)\)? average_precision=(?:np\.float64\()?([\d.e-]+)\)?$", done.stdout, re.M)
+    return {name: (float(loss), float(precision)) for name, loss, precision in found}
+
+
+def scores_of_mltoolkit(recipe):
+    spec = recipe.data.spec()
+    data = as_recipe_data(spec, assemble(spec).frame, name=recipe.name)
+    split = mlt.split(data, **recipe.split.to_dict(), random_state=recipe.random_state)
+    table = mlt.compare(data, list(recipe.train.models), split, drop=recipe.drop, random_state=recipe.random_state).table
+    return {row.model: (row.log_loss, row.average_precision) for row in table.itertuples()}
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"data.rows": 6000},
+        {"data.rows": 4000, "train.models": "[logistic, hgb]", "split.test_from": "null", "split.gap": "null", "random_state": 3},
+        {"data.rows": 4000, "train.models": "[logistic]", "split.kind": "stratified", "split.test_from": "null", "split.gap": "null"},
+    ],
+    ids=["flights", "share", "stratified"],
+)
+def test_same_scores_without_mltoolkit(params, tmp_path):
+    recipe = example_recipe().with_params(params)
+    script, ours = scores_of_script(recipe, tmp_path), scores_of_mltoolkit(recipe)
+    assert set(script) == set(ours) == set(recipe.train.models)
+    for name in ours:
+        assert script[name] == pytest.approx(ours[name], abs=1e-12)
+
+
+def test_a_recipe_of_plain_files_with_groups(tmp_path):
+    import numpy as np
+    import pandas as pd
+
+    rng = np.random.default_rng(0)
+    n = 600
+    orders = pd.DataFrame({"customer": rng.integers(0, 60, n), "price": rng.normal(50, 9, n).round(2), "status": rng.choice(["kept", "returned"], n, p=[0.7, 0.3])})
+    orders.loc[::7, "price"] = np.nan
+    orders.to_csv(tmp_path / "my orders.csv", index=False)
+    pd.DataFrame({"id": range(50), "country": rng.choice(["DE", "FR"], 50)}).to_parquet(tmp_path / "customers.parquet")
+    recipe = Recipe.from_dict({
+        "version": 1, "name": "orders", "question": 'Which "orders"?',
+        "data": {"table": str(tmp_path / "my orders.csv"),
+                 "joins": [{"table": str(tmp_path / "customers.parquet"), "left_on": "customer", "right_on": "id", "columns": {"country": "land"}}],
+                 "target": {"name": "returned", "column": "status", "equals": "returned"}, "roles": {"group": "customer"}},
+        "split": {"n_splits": 3}, "drop": {"status": "the target is made of it"}, "train": {"models": ["logistic", "hgb"]}})  # fmt: skip
+    script, ours = scores_of_script(recipe, tmp_path), scores_of_mltoolkit(recipe)
+    for name in ours:
+        assert script[name] == pytest.approx(ours[name], abs=1e-12)
+
+
+def test_it_is_a_plain_script():
+    code = example_recipe().to_code()
+    modules = {n.module if isinstance(n, ast.ImportFrom) else n.names[0].name for n in ast.walk(ast.parse(code)) if isinstance(n, (ast.Import, ast.ImportFrom))}
+    assert {m.split(".")[0] for m in modules} <= {"math", "os", "numpy", "pandas", "sklearn", "imblearn"}
+    assert "import mltoolkit" not in code and "from mltoolkit" not in code
+    assert "the target is made of it" in code  # the reasons travel along
+    assert len(code.splitlines()) < 220
+
+
+def test_what_cannot_be_written_as_a_script_is_refused():
+    with pytest.raises(InputError, match="single files"):
+        example_recipe().with_params({"data.table": "parts/*.parquet"}).to_code()
+    with pytest.raises(InputError, match="single files"):
+        example_recipe().with_params({"data.table": "folder"}).to_code()
