@@ -21,10 +21,10 @@ from .sources import as_datetimes, check_columns, read_table, tidy
 # %% auto #0
 __all__ = ['ROLES', 'Dataset', 'as_dataset', 'load']
 
-# %% ../../nbs/10_data/10_dataset.ipynb #1007a998
+# %% ../../nbs/10_data/10_dataset.ipynb #007a332a
 ROLES = ("target", "id", "group", "time")
 
-
+# %% ../../nbs/10_data/10_dataset.ipynb #45829407
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset(Result):
     "A table and the roles of its columns. Rows count from 0. Frozen: methods return a new Dataset."

@@ -201,7 +201,7 @@ def _read_csv(path, encoding, columns):
     sep = _look(path, encoding)
     return pd.read_csv(path, sep=sep, encoding=encoding, usecols=columns, index_col=False, low_memory=False, skipinitialspace=True)
 
-# %% ../../nbs/10_data/00_sources.ipynb #b36e546f
+# %% ../../nbs/10_data/00_sources.ipynb #617fb815
 _ENDINGS = (".parquet", ".pq", ".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".xlsx", ".feather", ".arrow")
 
 
@@ -213,7 +213,7 @@ def _ending(path):
         raise InputError("a file must have an ending that says what it is", got=repr(path.name), fix=f"Known are {', '.join(_ENDINGS)}.")
     return found
 
-
+# %% ../../nbs/10_data/00_sources.ipynb #64499f2d
 def _read_file(path, columns, sheet, encoding):
     ending = _ending(path)
     if path.stat().st_size == 0:
@@ -272,7 +272,7 @@ def _from_memory(source):
         return pd.DataFrame(source)
     return None
 
-# %% ../../nbs/10_data/00_sources.ipynb #040ac1a1
+# %% ../../nbs/10_data/00_sources.ipynb #6d47fa05
 def read_table(source, *, columns=None, sheet=None, encoding="utf-8"):
     """A table as a pandas DataFrame: rows numbered from 0, unique text column names, text as pandas `str`.
 
@@ -292,7 +292,7 @@ def read_table(source, *, columns=None, sheet=None, encoding="utf-8"):
         frame = frame[columns]
     return frame
 
-
+# %% ../../nbs/10_data/00_sources.ipynb #e11d7c2a
 def _from_files(source, columns, sheet, encoding):
     if not isinstance(source, (str, Path)):
         raise InputError(

@@ -252,11 +252,11 @@ def _blame(relation, leaks, frame, target_missing):
     blamed = {relation["a"]: "error"} if relation["a"] in known else {}
     return blamed | {name: "warning" for name in triple if name not in known}
 
-# %% ../../nbs/20_profiling/10_leaks.ipynb #0e7af34b
+# %% ../../nbs/20_profiling/10_leaks.ipynb #ded62991
 _LEAKS = ["column", "code", "severity", "evidence", "value", "lower", "upper"]
 _RANK = {"error": 0, "warning": 1, "info": 2}
 
-
+# %% ../../nbs/20_profiling/10_leaks.ipynb #4828bb4b
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Leaks(Result):
     "Evidence of leaks: `table` (column, code, severity, evidence, value, lower, upper) and `relation` (AUC of each column alone)."
@@ -280,7 +280,7 @@ class Leaks(Result):
     def summary(self):
         return {"n_rows": self.n_rows, "leaks": ", ".join(self.columns) or "none"}
 
-# %% ../../nbs/20_profiling/10_leaks.ipynb #48046ab5
+# %% ../../nbs/20_profiling/10_leaks.ipynb #75a73172
 def _alone(relation, target, n_positive, n_negative):
     "MLT301: the columns whose AUC alone has a lower bound of .95 or more, given 10 rows of each kind."
     if min(n_positive, n_negative) < 10:
@@ -293,7 +293,7 @@ def _alone(relation, target, n_positive, n_negative):
             rows.append([r.column, "MLT301", "error", text, r.auc, r.lower, r.upper])
     return rows
 
-
+# %% ../../nbs/20_profiling/10_leaks.ipynb #5fe50108
 def _absent(frame, columns, target, target_missing):
     "MLT302 and MLT305: the columns that are missing only where the target is."
     rows = []
@@ -308,7 +308,7 @@ def _absent(frame, columns, target, target_missing):
         rows.append([name, "MLT302" if whole else "MLT305", "error" if whole else "warning", text, found["jaccard"], *share])
     return rows
 
-
+# %% ../../nbs/20_profiling/10_leaks.ipynb #8f52675e
 def _reconstructed(relations, leaks, frame, target_missing):
     "MLT303 for differences that hold a leak, MLT106 (info) for the others."
     rows = []
