@@ -309,7 +309,7 @@ def _walk(writer, templates, *, cancel, tell):
         _keep_measures(writer, entry, name, "done", begun)
         now(state="done", text=entry.get("headline", ""))
 
-# %% ../../nbs/50_production/30_pipeline.ipynb #192023a4
+# %% ../../nbs/50_production/30_pipeline.ipynb #d1e5b730
 def _keep_measures(writer, entry, name, state, begun):
     "Move what the stage noted about itself into the manifest."
     record = _read_record(writer.path, name)
@@ -319,8 +319,8 @@ def _keep_measures(writer, entry, name, state, begun):
     entry.update(kept, state=state, seconds=round(time.monotonic() - begun, 1))
     if "data" in record:
         writer.manifest["fingerprints"]["data"] = record["data"]
-    with suppress(OSError):
-        (writer.path / f".stage-{name}.json").unlink(missing_ok=True)
+    (writer.path / f".stage-{name}.json").unlink(missing_ok=True)
+    with suppress(*([OSError] if state == "failed" else [])):  # a full disk must not hide the error that is being told
         writer.update()
 
 # %% ../../nbs/50_production/30_pipeline.ipynb #a5cde1a1

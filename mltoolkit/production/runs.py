@@ -170,7 +170,7 @@ def _alive(manifest):
     except (psutil.Error, KeyError):
         return False
 
-# %% ../../nbs/50_production/20_runs.ipynb #fbb4fe99
+# %% ../../nbs/50_production/20_runs.ipynb #1958ff37
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RunList(Result):
     "Runs, newest first: run, recipe, status, started (UTC), seconds, failed_stage, headline."
@@ -191,9 +191,12 @@ class RunList(Result):
 
 def _found(folder, recipe=None):
     "Run folders below `folder`, newest first, whatever became of them."
-    name = lambda path: path.name.removeprefix(".").removesuffix(".partial").removesuffix(".failed")  # noqa: E731
     paths = [p.parent for p in Path(folder).glob(f"{recipe or '*'}/*/manifest.json")]
-    return sorted(paths, key=lambda path: (name(path), path.name), reverse=True)
+    return sorted(paths, key=lambda path: (_id_of(path), path.name), reverse=True)
+
+
+def _id_of(path):
+    return path.name.removeprefix(".").removesuffix(".partial").removesuffix(".failed")
 
 # %% ../../nbs/50_production/20_runs.ipynb #f82f4419
 def runs(folder=None, *, recipe=None):
@@ -218,7 +221,7 @@ def _headline(run):
         return run.manifest.get("error") or ""
     return next((s["headline"] for s in reversed(run.manifest["stages"]) if s.get("headline")), "")
 
-# %% ../../nbs/50_production/20_runs.ipynb #28fa9868
+# %% ../../nbs/50_production/20_runs.ipynb #2ca4be21
 def latest_run(recipe=None, *, folder=None):
     "The newest finished run (of `recipe`, a name). Raises `InputError` if there is none."
     for path in _found(runs_folder(folder), recipe):
@@ -236,7 +239,7 @@ def find_run(run, *, folder=None):
     if (path / "manifest.json").is_file():
         return Run.open(path)
     paths = _found(runs_folder(folder))
-    ids = {p: p.name.removeprefix(".").removesuffix(".partial").removesuffix(".failed") for p in paths}
+    ids = {p: _id_of(p) for p in paths}
     hits = [p for p in paths if ids[p] == str(run)] or [p for p in paths if ids[p].startswith(str(run))]
     if len(hits) == 1 or (hits and ids[hits[0]] == str(run)):
         return Run.open(hits[0])
@@ -482,7 +485,7 @@ def dataset_of(recipe, path):
         id=roles.id, sensitive=tuple(roles.sensitive), name=recipe.name,
     )  # fmt: skip
 
-# %% ../../nbs/50_production/20_runs.ipynb #8bd58073
+# %% ../../nbs/50_production/20_runs.ipynb #fecd98bb
 class _FileCancel(Cancel):
     "A cancel token that another process sets by making a file."
 
@@ -509,6 +512,12 @@ def progress(self: Stage, share, note=""):
             write_json(self.file("progress.json"), {"stage": self.name, "share": round(float(share), 3), "note": str(note)})
 
 
+@patch
+def part(self: Stage, begin, end):
+    "A `progress` for a piece of the stage's work: its 0 to 1 is told as `begin` to `end`."
+    return lambda share, note="": self.progress(begin + (end - begin) * share, note)
+
+# %% ../../nbs/50_production/20_runs.ipynb #c0ff46f5
 @patch
 def close(self: Stage, headline="", **figures):
     "The stage is done. `headline` is the few words behind its name on the terminal."
