@@ -25,7 +25,7 @@ from .story import SavedRun
 from ..core import InputError, RunError, did_you_mean, templates_dir
 
 # %% auto #0
-__all__ = ['settings', 'app_notebook', 'App', 'start']
+__all__ = ['settings', 'app_notebook', 'App', 'start', 'serve']
 
 # %% ../../nbs/80_apps/20_launcher.ipynb #b23bd276
 def settings(*, port, token, title, idle_seconds=60):
@@ -68,10 +68,10 @@ def _chosen(run, folder):
         )
     return SavedRun(run)
 
-# %% ../../nbs/80_apps/20_launcher.ipynb #bfece42b
+# %% ../../nbs/80_apps/20_launcher.ipynb #83822b47
 def _port(asked):
-    "`asked` if it is free, or any free port of 127.0.0.1."
-    if asked is not None and (isinstance(asked, bool) or not isinstance(asked, int) or not 0 < asked < 65536):
+    "`asked` if it is free, or any free port of 127.0.0.1 (None or 0)."
+    if asked not in (None, 0) and (isinstance(asked, bool) or not isinstance(asked, int) or not 0 < asked < 65536):
         raise InputError("`port` must be a whole number from 1 to 65535", got=repr(asked), fix="Leave it out to take a free one.")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -81,9 +81,11 @@ def _port(asked):
             raise InputError("`port` must be free", got=f"{asked} ({e.strerror})", fix="Choose another, or leave it out.") from None
         return probe.getsockname()[1]
 
-# %% ../../nbs/80_apps/20_launcher.ipynb #75f969b2
+# %% ../../nbs/80_apps/20_launcher.ipynb #fb2a3a10
 class App:
     "A page that is being served. `url` holds the token. Use as a context manager, or call `stop`."
+
+    ended = None  # the exit code of the server, if it ended by itself
 
     def __init__(self, saved, *, name="overview", port=None, idle_seconds=60):
         self.run, self.port, self.token = saved, _port(port), secrets.token_urlsafe(24)
@@ -114,7 +116,7 @@ class App:
         self.stop()
         raise RunError("the page must start", got=log[-1] if log else "no answer from Voila", fix="Try again, or with another port.")
 
-# %% ../../nbs/80_apps/20_launcher.ipynb #1f14c1b2
+# %% ../../nbs/80_apps/20_launcher.ipynb #94f55d1e
 @patch
 def wait(self: App, echo=print):
     "Serve until Ctrl-C or until the server ends; tell `echo` what went wrong on a page."
@@ -122,6 +124,7 @@ def wait(self: App, echo=print):
         for line in self.log():
             echo(line)
         time.sleep(0.3)
+    self.ended = self.process.returncode
 
 
 @patch
@@ -155,7 +158,7 @@ def __enter__(self: App):
 def __exit__(self: App, *exc):
     self.stop()
 
-# %% ../../nbs/80_apps/20_launcher.ipynb #53a750bd
+# %% ../../nbs/80_apps/20_launcher.ipynb #d98a4890
 def start(run=None, *, app="overview", port=None, open_browser=True, folder=None, block=True, idle_seconds=60, echo=print):
     """Show a finished run as a page at 127.0.0.1 behind a random token. Reads the saved run; nothing is computed.
 
@@ -173,6 +176,12 @@ def start(run=None, *, app="overview", port=None, open_browser=True, folder=None
             with suppress(KeyboardInterrupt):
                 serving.wait(echo)
     return serving
+
+
+def serve(run=None, *, folder=None, port=None, browser=True):
+    "What `mltoolkit app` does: `start` until Ctrl-C. Returns the exit code, which is 0 for an end that was asked for."
+    code = start(run, folder=folder, port=port, open_browser=browser).ended
+    return 0 if code in (0, None) else 1
 
 
 def _open(url):

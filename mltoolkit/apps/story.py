@@ -15,7 +15,7 @@ from ..core import InputError, Result, RunError
 
 # %% auto #0
 __all__ = ['count', 'share', 'of_100', 'money', 'between', 'listed', 'day', 'minute', 'lasted', 'plain', 'SavedRun', 'Story',
-           'story']
+           'answer', 'story']
 
 # %% ../../nbs/80_apps/00_story.ipynb #d7affb40
 def count(value):
@@ -254,7 +254,7 @@ def _alarm_for_all(outcome, fp, currency):
         ]
     return [f"An alarm for every one would cost {money(everyone, currency)}."]
 
-# %% ../../nbs/80_apps/00_story.ipynb #f5369e1f
+# %% ../../nbs/80_apps/00_story.ipynb #abeaf540
 def _figures(saved):
     outcome, locked = _tested(saved)
     if not outcome:
@@ -280,10 +280,11 @@ def _saving_figure(saved, outcome):
     if not _known(saving) or not nothing:
         return []
     parts = [v / nothing if _known(v) else None for v in (saving, lower, upper)]
-    return [{"name": "saving", "value": parts[0], "lower": parts[1], "upper": parts[2], "text": share(parts[0]), "range": between(*parts[1:]),
-             "label": "of the cost of no alarms saved", "note": f"{money(saving, currency)} of {money(nothing, currency)}"}]  # fmt: skip
+    return [{"name": "saving", "value": parts[0], "lower": parts[1], "upper": parts[2], "text": share(parts[0]),
+             "range": between(*parts[1:]), "label": "of the cost of no alarms saved",
+             "note": f"{money(saving, currency)} of {money(nothing, currency)}"}]  # fmt: skip
 
-# %% ../../nbs/80_apps/00_story.ipynb #7c0a7d55
+# %% ../../nbs/80_apps/00_story.ipynb #d20b19f2
 def _how_sure(saved):
     return [*_opening(saved), *_against_oof(saved), *_models(saved), *_calibrated(saved)]
 
@@ -300,14 +301,15 @@ def _opening(saved):
         told += f" The same rows had been opened {times} before in other runs, so they are not quite unseen any more."
     return [told]
 
-
+# %% ../../nbs/80_apps/00_story.ipynb #10863ef2
 def _against_oof(saved):
     test, folds = saved.result("outcome"), saved.result("outcome_oof")
     if not (test and folds):
         return []
     (a, a_low, a_high), (b, b_low, b_high) = _estimate(test, "recall"), _estimate(folds, "recall")
     positive, unit = saved.word("positive", "positive"), saved.word("unit", "rows")
-    told = f"In cross-validation the same threshold caught {_of((b, b_low, b_high), of_100)} {positive} {unit}, on the test rows {_of((a, a_low, a_high), of_100)}"
+    told = f"In cross-validation the same threshold caught {_of((b, b_low, b_high), of_100)} {positive} {unit}"
+    told += f", on the test rows {_of((a, a_low, a_high), of_100)}"
     if not all(_known(v) for v in (a_low, a_high, b_low, b_high)):
         return [told + "."]
     if a_low <= b_high and b_low <= a_high:
@@ -351,7 +353,7 @@ def _calibrated(saved):
     worst = max(out, key=lambda r: abs(r["mean_predicted"] - r["observed"]))
     return [told + f"; furthest where it says {share(worst['mean_predicted'])} and {share(worst['observed'])} came."]
 
-# %% ../../nbs/80_apps/00_story.ipynb #f186671d
+# %% ../../nbs/80_apps/00_story.ipynb #5fb32c28
 def _drivers(saved):
     rows = _importance(saved)
     if not rows:
@@ -363,7 +365,8 @@ def _drivers(saved):
         told.append(f"No difference could be seen for {listed(unclear)}.")
     return [
         *told,
-        "Measured by shuffling one column at a time: how much worse do the predictions become? It says what the model uses, not what causes what.",
+        "Measured by shuffling one column at a time: how much worse do the predictions become? "
+        "It says what the model uses, not what causes what.",
     ]
 
 
@@ -371,7 +374,7 @@ def _importance(saved):
     rows = [r for r in saved.result("explanation").get("importance") or [] if _known(r.get("importance"))]
     return sorted(rows, key=lambda r: -r["importance"])
 
-# %% ../../nbs/80_apps/00_story.ipynb #dd638bcd
+# %% ../../nbs/80_apps/00_story.ipynb #513c72ce
 def _failures(saved):
     report, unit, positive = saved.result("slices"), saved.word("unit", "rows"), saved.word("positive", "positive")
     rows = [r for r in report.get("table") or [] if _known(r.get("recall"))]
@@ -379,8 +382,7 @@ def _failures(saved):
         return []
     low = _low_recall(saved, rows)
     off = sorted((r for r in rows if _off(r)), key=lambda r: -abs(r["prevalence"] - r["mean_proba"]) * math.sqrt(r["n"]))
-    told = [f"Among {_slice(r)} it catches only {of_100(r['recall'])} ({between(r.get('recall_lower'), r.get('recall_upper'))}) {positive} ones; "
-            f"{count(r['n'])} {unit} were looked at." for r in low[:3]]  # fmt: skip
+    told = [_low_sentence(r, unit, positive) for r in low[:3]]
     told += [
         f"For {_slice(r)} it expected {share(r['mean_proba'])} {positive} and {share(r['prevalence'])} were, of {count(r['n'])} {unit}."
         for r in off[:3]
@@ -392,12 +394,19 @@ def _failures(saved):
     return told
 
 
+def _low_sentence(row, unit, positive):
+    caught = _of((row["recall"], row.get("lower"), row.get("upper")), of_100)
+    return f"For {_slice(row)} it catches only {caught} {positive} ones; {count(row['n'])} {unit} were looked at."
+
+
 def _low_recall(saved, rows):
+    "Slices in which clearly less is caught than overall: by half an interval more, since many slices are looked at."
     overall = saved.result("outcome_oof").get("recall")
-    low = [r for r in rows if _known(overall) and _known(r.get("recall_upper")) and r["recall_upper"] < overall]
+    rows = [r for r in rows if _known(overall) and _known(r.get("upper"))]
+    low = [r for r in rows if r["upper"] + 0.5 * (r["upper"] - r["recall"]) < overall]
     return sorted(low, key=lambda r: (r["recall"] - overall) * math.sqrt(r["n"]))
 
-
+# %% ../../nbs/80_apps/00_story.ipynb #470e3d82
 def _off(row):
     "Did more or fewer positive rows come than the model expected, beyond chance?"
     spread = math.sqrt(max(row["mean_proba"] * (1 - row["mean_proba"]), 1e-9) / max(1, row["n"]))
@@ -407,7 +416,7 @@ def _off(row):
 def _slice(row):
     return f"{row['column']} {row['level']}"
 
-# %% ../../nbs/80_apps/00_story.ipynb #57bd3290
+# %% ../../nbs/80_apps/00_story.ipynb #e058dd64
 def _left_out(saved):
     rows, told = saved.result("leaks_report").get("table") or [], []
     caught = [r["column"] for r in rows if r.get("codes")]
@@ -419,7 +428,7 @@ def _left_out(saved):
         )
     if declared:
         told.append(
-            f"Only the declaration in the contract caught {listed(declared, most=10)}: known too late, though the data do not show it."
+            f"Only the declaration in the contract caught {listed(declared, most=10)}: known only afterwards, though the data do not show it."
         )
     for row in kept:
         told.append(f"{row['column']} has a leak alert and is used all the same: {row.get('reason') or 'no reason was given'}.")
@@ -428,7 +437,7 @@ def _left_out(saved):
         told.append(f"Left out for other reasons, recorded in the recipe: {listed(dropped, most=12)}.")
     return told + _rows_left_out(saved)
 
-# %% ../../nbs/80_apps/00_story.ipynb #7a570ed9
+# %% ../../nbs/80_apps/00_story.ipynb #5df21472
 def _rows_left_out(saved):
     unit, told = saved.word("unit", "rows"), []
     unknown, total = _unknown_target(saved)
@@ -443,22 +452,22 @@ def _rows_left_out(saved):
 
 
 def _unknown_target(saved):
-    target = saved.result("profile").get("target") or {}
-    return (target.get("missing") or 0, target.get("n") or 0) if isinstance(target, dict) else (0, 0)
+    target, total = saved.result("profile").get("target") or {}, saved.result("contract").get("n_rows")
+    return target.get("missing") or 0, total or (target.get("missing") or 0) + (target.get("known") or 0)
 
 
 def _plural(n, one, more):
     return f"{n} {one if n == 1 else more}"
 
-# %% ../../nbs/80_apps/00_story.ipynb #0fe79dd6
+# %% ../../nbs/80_apps/00_story.ipynb #d098740d
 def _when(saved):
     manifest = saved.manifest
     seconds = manifest.get("seconds") or sum(s.get("seconds") or 0 for s in manifest.get("stages") or [])
     told = f"Run on {minute(manifest.get('started') or '')}"
     told += f", in {lasted(seconds)}." if seconds else "."
     versions = manifest.get("versions") or {}
-    shown = [f"{name} {versions[key]}" for key, name in (("mltoolkit", "mltoolkit"), ("scikit-learn", "scikit-learn"), ("pandas", "pandas"), ("python", "Python"))
-             if versions.get(key)]  # fmt: skip
+    names = {"mltoolkit": "mltoolkit", "scikit-learn": "scikit-learn", "pandas": "pandas", "python": "Python"}
+    shown = [f"{name} {versions[key]}" for key, name in names.items() if versions.get(key)]
     prints = manifest.get("fingerprints") or {}
     marks = [f"{name} {value}" for name, value in prints.items() if isinstance(value, str)]
     return [told, *([f"With {listed(shown)}."] if shown else []), *([f"Fingerprints: {', '.join(marks)}."] if marks else [])]
@@ -499,7 +508,13 @@ class Story(Result):
         parts = [f"{heading}\n" + "\n".join(f"  {s}" for s in told) for heading, told in self.sections]
         return "\n\n".join([self.question, *parts])
 
-# %% ../../nbs/80_apps/00_story.ipynb #3e18bf9d
+# %% ../../nbs/80_apps/00_story.ipynb #4a8bdd5a
+def answer(run):
+    "What goes into answer.json: question, sentences, figures."
+    told = story(run)
+    return {"question": told.question, "sentences": told.answer, "figures": told.figures}
+
+
 def story(run):
     "The `Story` of a run: a Run, the path of its folder, or a SavedRun. Reads saved results only."
     saved = run if isinstance(run, SavedRun) else SavedRun(run)

@@ -33,7 +33,7 @@ def _table(result, field, needed, what):
         )
     return table
 
-# %% ../../nbs/60_plots/20_charts.ipynb #1de4687e
+# %% ../../nbs/60_plots/20_charts.ipynb #ccdda5d5
 def _dots(ax, colors, labels, values, lower, upper, tones=None):
     "Figures with their intervals, one a row, the first on top."
     rows = list(range(len(labels)))
@@ -45,11 +45,15 @@ def _dots(ax, colors, labels, values, lower, upper, tones=None):
     ax.grid(axis="y", visible=False)
 
 
+def _title(ax, text):
+    ax.set_title(text, loc="left", fontweight="bold", fontsize=11)
+
+
 def _cut(label, most=32):
     label = str(label).replace("$", r"\$")  # a dollar sign would start mathematics
     return label if len(label) <= most else label[: most - 1] + "…"
 
-# %% ../../nbs/60_plots/20_charts.ipynb #1b3c99a3
+# %% ../../nbs/60_plots/20_charts.ipynb #65a9e377
 def plot_comparison(result, ax=None, *, dark=False):
     "The models of a Comparison: score with interval, best first. Grey: clearly worse than the leader."
     table = _table(result, "table", ["model", "label", "score", "lower", "upper", "tied"], "a Comparison")
@@ -57,10 +61,11 @@ def plot_comparison(result, ax=None, *, dark=False):
     near = table["tied"].astype(bool) | (table["model"] == result.best)
     tones = ["accent" if n else "dim" for n in near]
     _dots(ax, colors, table["label"], table["score"], table["lower"], table["upper"], tones)
-    ax.set(xlabel=f"{str(result.metric).replace('_', '-')}, 95 % interval", title="Models on the same folds")
+    ax.set(xlabel=f"{str(result.metric).replace('_', '-')}, 95 % interval")
+    _title(ax, "Models on the same folds")
     return ax
 
-# %% ../../nbs/60_plots/20_charts.ipynb #14fb94ce
+# %% ../../nbs/60_plots/20_charts.ipynb #73d4b352
 def plot_decision(result, ax=None, *, dark=False):
     "Cost over threshold of a Decision, its lowest point marked, and the cost of no alarm at all."
     table = _table(result, "table", ["threshold", "cost"], "a Decision").sort_values("threshold")
@@ -71,13 +76,15 @@ def plot_decision(result, ax=None, *, dark=False):
     nothing = result.cost_fn * (table["tp"] + table["fn"]).iloc[0]
     ax.axhline(nothing, color=colors["dim"], linestyle="--", linewidth=1, label="no alarms")
     ax.plot([best["threshold"]], [best["cost"]], marker="o", markersize=8, color=colors["accent"])
-    ax.annotate(f"lowest at {best['threshold']:.3f}", (best["threshold"], best["cost"]), xytext=(8, 8), textcoords="offset points",
-                color=colors["ink"])  # fmt: skip
-    ax.set(xlabel="alarm from this probability on", ylabel="cost of the mistakes", title="Cost over threshold", ylim=(0, None))
-    ax.legend(loc="lower right")
+    side, far = ("right", -8) if best["threshold"] > shown["threshold"].max() / 2 else ("left", 8)
+    place = {"xytext": (far, -14), "textcoords": "offset points", "ha": side, "color": colors["ink"]}
+    ax.annotate(f"lowest at {best['threshold']:.3f}", (best["threshold"], best["cost"]), **place)
+    ax.set(xlabel="alarm from this probability on", ylabel="cost of the mistakes", ylim=(0, None))
+    _title(ax, "Cost over threshold")
+    ax.legend(loc="lower right", frameon=False)
     return ax
 
-# %% ../../nbs/60_plots/20_charts.ipynb #66e44bdb
+# %% ../../nbs/60_plots/20_charts.ipynb #6ea8979c
 def plot_precision_recall(result, ax=None, *, dark=False):
     "The precision-recall curve of a Decision, the cheapest threshold marked; dashed: alarms at random."
     curve = _table(result, "curve", ["threshold", "precision", "recall"], "a Decision").sort_values("recall")
@@ -91,10 +98,11 @@ def plot_precision_recall(result, ax=None, *, dark=False):
         recall, precision = best["tp"] / (best["tp"] + best["fn"]), best["tp"] / (best["tp"] + best["fp"])
         ax.plot([recall], [precision], marker="o", markersize=8, color=colors["accent"])
         ax.annotate("the cheapest", (recall, precision), xytext=(8, 8), textcoords="offset points", color=colors["ink"])
-    ax.set(xlabel="recall: share caught", ylabel="precision: alarms right", xlim=(0, 1), ylim=(0, 1), title="Precision and recall")
+    ax.set(xlabel="recall: share caught", ylabel="precision: alarms right", xlim=(0, 1), ylim=(0, 1))
+    _title(ax, "Precision and recall")
     return ax
 
-# %% ../../nbs/60_plots/20_charts.ipynb #cf317b61
+# %% ../../nbs/60_plots/20_charts.ipynb #2a41e6e4
 def plot_calibration(result, ax=None, *, dark=False):
     "Observed share over predicted probability of a Decision, with intervals; dashed: perfect."
     table = _table(result, "calibration", ["mean_predicted", "observed", "lower", "upper", "count"], "a Decision")
@@ -104,10 +112,11 @@ def plot_calibration(result, ax=None, *, dark=False):
     ax.vlines(table["mean_predicted"], table["lower"], table["upper"], color=colors["accent"], linewidth=1.5)
     size = 20 + 60 * table["count"] / table["count"].max()
     ax.scatter(table["mean_predicted"], table["observed"], s=size, color=colors["accent"], zorder=3)
-    ax.set(xlabel="predicted", ylabel="observed", xlim=(0, top), ylim=(0, top), title="Does a probability mean what it says?")
+    ax.set(xlabel="predicted", ylabel="observed", xlim=(0, top), ylim=(0, top))
+    _title(ax, "Does a probability mean what it says?")
     return ax
 
-# %% ../../nbs/60_plots/20_charts.ipynb #f942643e
+# %% ../../nbs/60_plots/20_charts.ipynb #f6e2b309
 def plot_importance(result, ax=None, *, most=12, dark=False):
     "How much the predictions lean on each column, largest first, with 95 % intervals."
     table = _table(result, "importance", ["column", "importance", "lower", "upper"], "an Explanation")
@@ -119,10 +128,11 @@ def plot_importance(result, ax=None, *, most=12, dark=False):
     ax.set_yticks(rows, [_cut(c) for c in table["column"]])
     ax.set_ylim(len(table) - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
-    ax.set(xlabel="rise of the log-loss when the column is shuffled", title="What the predictions lean on")
+    ax.set(xlabel="rise of the log-loss when the column is shuffled")
+    _title(ax, "What the predictions lean on")
     return ax
 
-# %% ../../nbs/60_plots/20_charts.ipynb #5c16e1d6
+# %% ../../nbs/60_plots/20_charts.ipynb #8d6f1803
 def plot_local(result, row=None, ax=None, *, most=8, dark=False):
     "How each column moved the prediction of one explained row (default: the first), in percentage points."
     table = _table(result, "local", ["row", "column", "value", "contribution"], "an Explanation")
@@ -138,10 +148,11 @@ def plot_local(result, row=None, ax=None, *, most=8, dark=False):
     ax.set_yticks(range(len(chosen)), [_cut(f"{c} = {v}") for c, v in zip(chosen["column"], chosen["value"])])
     ax.set_ylim(len(chosen) - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
-    ax.set(xlabel="percentage points", title=f"Row {row}: what moved the prediction")
+    ax.set(xlabel="percentage points")
+    _title(ax, f"Row {row}: what moved the prediction")
     return ax
 
-# %% ../../nbs/60_plots/20_charts.ipynb #62454c87
+# %% ../../nbs/60_plots/20_charts.ipynb #19a25e96
 def plot_slices(result, column=None, ax=None, *, most=20, dark=False):
     "The share caught in each level of `column` (default: the first one looked at), with intervals, most rows first."
     table = _table(result, "table", ["column", "level", "n", "recall"], "a SliceReport")
@@ -153,5 +164,6 @@ def plot_slices(result, column=None, ax=None, *, most=20, dark=False):
     ends = ["recall_lower", "recall_upper"] if "recall_lower" in rows else ["lower", "upper"]
     ax, colors = _axes(ax, dark=dark, height=0.9 + 0.3 * len(rows))
     _dots(ax, colors, [f"{level} ({n:,})" for level, n in zip(rows["level"], rows["n"])], rows["recall"], rows[ends[0]], rows[ends[1]])
-    ax.set(xlabel="share caught, 95 % interval", xlim=(0, 1), title=f"By {_cut(column)}")
+    ax.set(xlabel="share caught, 95 % interval", xlim=(0, 1))
+    _title(ax, f"By {_cut(column)}")
     return ax

@@ -52,13 +52,13 @@ def _dot(x, y, tone, *, radius=4.0, tip=""):
     shape = f'<circle cx="{_n(x)}" cy="{_n(y)}" r="{_n(radius)}" fill="{color(tone)}"'
     return f"{shape}><title>{html.escape(str(tip))}</title></circle>" if tip else shape + "/>"
 
-# %% ../../nbs/60_plots/10_svg.ipynb #45de7ea9
+# %% ../../nbs/60_plots/10_svg.ipynb #0c949e3d
 def histogram(counts, *, width=96, height=22, title="histogram", tone="bar"):
     "Bars of equal width for `counts` (numbers >= 0, missing as 0). An empty list gives an empty baseline."
     counts = [0.0 if c is None or not math.isfinite(c) else max(0.0, float(c)) for c in counts]
     top, step = max(counts, default=0) or 1.0, width / max(1, len(counts))
     gap = 1.0 if step >= 3 else 0.0
-    heights = [max(1.0, height * c / top) if c else 0.0 for c in counts]
+    heights = [max(1.0, height * (c / top)) if c else 0.0 for c in counts]
     bars_ = "".join(_rect(i * step, height - h, step - gap, h, tone) for i, h in enumerate(heights) if h)
     return svg(_line(0, height - 0.5, width, height - 0.5, "line") + bars_, width=width, height=height, title=title)
 
@@ -152,12 +152,13 @@ class _Plane:
         names += text(end, self.height - 5, self.x_label, anchor="end") if self.x_label else ""
         return grid + _line(self.left, floor, end, floor, "dim") + labels + names
 
-# %% ../../nbs/60_plots/10_svg.ipynb #77ce5e0f
+# %% ../../nbs/60_plots/10_svg.ipynb #a5a600eb
 def _widen(limits):
     lo, hi = limits
     if not (math.isfinite(lo) and math.isfinite(hi)):
         raise InputError("the limits of a chart must be finite numbers", got=f"{lo} to {hi}", fix="Leave out missing values.")
-    return (lo, hi) if hi > lo else (lo - 0.5, lo + 0.5)
+    far = max(abs(lo), abs(hi))
+    return (lo, hi) if hi - lo > 1e-9 * far else (lo - max(0.5, 1e-6 * far), hi + max(0.5, 1e-6 * far))
 
 
 def _points(xs, ys):
