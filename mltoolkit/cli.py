@@ -83,9 +83,9 @@ def _begin(tick):
     seconds = f"{tick.seconds:4.0f} s" if tick.state != "kept" else "     -"
     return f"[{tick.number}/{tick.total}] {tick.stage:<9}{seconds}"
 
-# %% ../nbs/90_cli.ipynb #e8ae56aa
+# %% ../nbs/90_cli.ipynb #771ecb9c
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
-                  help="Machine learning on tables, from raw files to a decision. Every command takes --debug for a full traceback.")  # fmt: skip
+                  help="Machine learning on tables, from raw files to a decision. With --debug errors come with a traceback.")  # fmt: skip
 Params = Annotated[list[str] | None, typer.Option("-p", "--param", metavar="NAME=VALUE", help="a value of the recipe, e.g. costs.fn=12")]
 RunsFolder = Annotated[Path | None, typer.Option("--runs", metavar="DIR", help="where runs are kept (default: $MLTOOLKIT_RUNS or ./runs)")]
 Resume = Annotated[str | None, typer.Option("--resume", metavar="RUN", help="go on with a run that failed or was stopped")]
@@ -273,12 +273,12 @@ def _become(command, *, cwd=None):
 
     raise typer.Exit(subprocess.call(command, cwd=cwd))
 
-# %% ../nbs/90_cli.ipynb #7e3c8e28
+# %% ../nbs/90_cli.ipynb #ed2cc358
 @app.command(name="app")
 def app_(
     run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="a run's id or folder (default: the newest finished one)")] = None,
     runs: RunsFolder = None,
-    port: Annotated[int, typer.Option(help="the port to listen on; 0 for any that is free")] = 0,
+    port: Annotated[int | None, typer.Option(help="the port to listen on (default: any that is free)")] = None,
     browser: Annotated[bool, typer.Option(help="open a browser")] = True,
 ):
     "A page about a saved run, for its readers."
@@ -286,7 +286,7 @@ def app_(
     from mltoolkit.production.runs import find_run
 
     found = find_run(run, folder=runs) if run else None
-    raise typer.Exit(launcher.serve(found, folder=runs, port=port, browser=browser) or 0)
+    launcher.start(found, folder=runs, port=port, open_browser=browser)
 
 # %% ../nbs/90_cli.ipynb #ce449821
 def exit_for(error):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['EVIDENCE', 'LeakReview', 'review_leaks']
 
-# %% ../../nbs/50_production/05_review.ipynb #f35fe0c5
+# %% ../../nbs/50_production/05_review.ipynb #66237ad5
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LeakReview(Result):
     "One row a column with a leak alert or a declaration: column, codes (of the evidence), declared, dropped, reason, settled."
@@ -44,14 +44,14 @@ class LeakReview(Result):
             return self
         column, more = self.unsettled[0], self.unsettled[1:]
         row = self.table.set_index("column").loc[column]
-        why = f"{row['codes']}: {self.messages[column]}" if row["codes"] else "declared `known: after` in the contract"
+        why = f"{row['codes']}, it {self.messages[column]}" if row["codes"] else "declared `known: after` in the contract"
         tail = f" The same goes for {', '.join(more)}." if more else ""
         fix = f"Add the line `{column}: <why>` under `drop` in the recipe, or under `keep` if it is known in time.{tail}"
         raise InputError(
             "every column with a leak alert must be dropped or kept in the recipe", got=f"{column} ({why.rstrip('.')})", fix=fix
         )
 
-# %% ../../nbs/50_production/05_review.ipynb #2e836db6
+# %% ../../nbs/50_production/05_review.ipynb #f89a7ea9
 EVIDENCE = ("MLT301", "MLT302", "MLT303")
 
 
@@ -64,7 +64,8 @@ def review_leaks(recipe, profile):
         if alert["severity"] == "error" and alert["code"] in EVIDENCE:
             codes = found.setdefault(alert["column"], [])
             codes.append(alert["code"]) if alert["code"] not in codes else None
-            messages.setdefault(alert["column"], alert["message"])
+            evidence = f" ({alert['evidence']})" if alert.get("evidence") else ""
+            messages.setdefault(alert["column"], alert["message"] + evidence)
     declared = [name for name, rule in recipe.contract.columns.items() if rule.known == "after"]
     names = [*found, *(c for c in declared if c not in found)]
     table = pd.DataFrame({
