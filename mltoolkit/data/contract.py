@@ -19,7 +19,7 @@ from .dataset import as_dataset
 # %% auto #0
 __all__ = ['TYPES', 'column_type', 'ColumnRule', 'Contract', 'ContractReport', 'check', 'infer_contract']
 
-# %% ../../nbs/10_data/30_contract.ipynb #4babef7c
+# %% ../../nbs/10_data/30_contract.ipynb #9c44d1b6
 TYPES = ("number", "integer", "text", "category", "boolean", "datetime")
 
 
@@ -49,9 +49,10 @@ def _fits_type(column, wanted):
     if column.isna().all():
         return True
     found = column_type(column)
-    if found == "boolean" or wanted == "boolean":
-        return found == wanted or bool(column.dropna().isin([0, 1]).all())
-    same = {"number": ("number", "integer"), "text": ("text", "category"), "category": ("text", "category")}
+    if wanted == "boolean" and found == "integer":
+        return bool(column.dropna().isin([0, 1]).all())
+    same = {"number": ("number", "integer", "boolean"), "integer": ("integer", "boolean")}
+    same |= {"text": ("text", "category"), "category": ("text", "category")}
     return found in same.get(wanted, (wanted,))
 
 # %% ../../nbs/10_data/30_contract.ipynb #417146ad

@@ -104,14 +104,15 @@ def n_rows(self: Dataset):
 def __len__(self: Dataset):
     return len(self.frame)
 
-# %% ../../nbs/10_data/10_dataset.ipynb #e44539fb
+# %% ../../nbs/10_data/10_dataset.ipynb #d299df0c
 def _labels(column, positive):
     "The target as a float array: 1 positive, 0 not, nan missing. InputError where that has no clear meaning."
     known = column.dropna()
     values = list(pd.unique(known))
     if not values:
         raise InputError("the target must have values", got=f"only missing values in {column.name!r}", fix="Choose another target.")
-    if not any(bool(v == positive) for v in values):
+    quantity = isinstance(positive, bool) and pd.api.types.is_numeric_dtype(known) and not known.isin([0, 1]).all()
+    if quantity or not any(bool(v == positive) for v in values):
         raise _unclear(column.name, known, values, positive)
     hit = (column == positive).astype("boolean").fillna(False).to_numpy(dtype=float)
     return np.where(column.isna(), np.nan, hit)

@@ -85,9 +85,11 @@ def clock_minutes(values):
     "HHMM as minutes since midnight; 2400 is 0. Missing stays missing."
     return (np.floor(values / 100) * 60 + values % 100) % 1440
 
-# %% ../../nbs/20_profiling/00_columns.ipynb #4bfc78e4
+# %% ../../nbs/20_profiling/00_columns.ipynb #07791af7
 def _number_figures(values):
     "Figures of a float array without missing values (infinite ones are left out of all but the count of distinct values)."
+    if not len(values):
+        return {"distinct": 0}
     ordered = np.sort(values)
     starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
     distinct = len(starts)
@@ -131,7 +133,7 @@ def _histogram(ordered, low, high):
     counts = np.diff(np.concatenate(([0], inner, [len(ordered)])))
     return {"edges": [float(f"{e:.6g}") for e in edges], "counts": counts.tolist()}
 
-# %% ../../nbs/20_profiling/00_columns.ipynb #f30cb0bf
+# %% ../../nbs/20_profiling/00_columns.ipynb #19480380
 def _count_figures(column):
     "Distinct values and the most frequent ones of a text, category or boolean column."
     counts = column.value_counts()
@@ -166,7 +168,7 @@ def _time_figures(column):
 
 def _ticks(column):
     "Ticks a second of a datetime column: pandas 3 stores seconds, milliseconds, microseconds or nanoseconds."
-    return {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[column.dtype.unit]
+    return {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[column.dt.unit]
 
 # %% ../../nbs/20_profiling/00_columns.ipynb #6cc40557
 def _kind(column, figures, known):

@@ -140,7 +140,7 @@ def _wilson(hits, n, z=1.96):
     centre, spread = hits + z * z / 2, z * (hits * (n - hits) / n + z * z / 4) ** 0.5
     return max(0.0, (centre - spread) / (n + z * z)), min(1.0, (centre + spread) / (n + z * z))
 
-# %% ../../nbs/20_profiling/10_leaks.ipynb #b21c2e3a
+# %% ../../nbs/20_profiling/10_leaks.ipynb #03417440
 _MOST_COLUMNS = 150  # numeric columns the search goes over
 
 
@@ -154,7 +154,7 @@ def _numeric_views(frame, columns):
         if pd.api.types.is_bool_dtype(column.dtype) or not pd.api.types.is_numeric_dtype(column.dtype):
             continue
         values = as_floats(column)
-        plain[name] = values
+        plain[name] = values = np.where(np.isfinite(values), values, np.nan)
         if is_clock(values[~np.isnan(values)]):
             clock[name] = clock_minutes(values)
     return plain, clock
