@@ -94,14 +94,15 @@ KERNEL_ENVIRONMENT = {
     "TQDM_DISABLE": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1", "MLTOOLKIT_TELEMETRY": "0", "DO_NOT_TRACK": "1",
 }  # fmt: skip
 
-# %% ../../nbs/50_production/30_pipeline.ipynb #9dbcf9ff
+# %% ../../nbs/50_production/30_pipeline.ipynb #4ab5d645
 class _Kernel:
     "The kernel of one stage: how it is started, and how it is surely ended."
 
     def __init__(self, cwd):
-        self.cwd, self.manager, self._seen = str(cwd), None, {}
+        self.cwd, self.manager, self.last_words, self._seen = str(cwd), None, "", {}
         self._sockets = Path(tempfile.mkdtemp(prefix="mlt-"))
         self.local = os.name == "posix" and len(str(self._sockets)) < 80
+        self.log = self._sockets / "log"
 
     def manager_class(self):
         from jupyter_client.manager import AsyncKernelManager
@@ -118,7 +119,8 @@ class _Kernel:
 
             async def start_kernel(self, **kwargs):
                 kwargs |= {"env": os.environ | KERNEL_ENVIRONMENT, "cwd": kernel.cwd}
-                return await super().start_kernel(**kwargs)
+                with kernel.log.open("ab") as log:  # what a kernel says outside its notebook
+                    return await super().start_kernel(stdout=log, stderr=log, **kwargs)
 
         return Manager
 
@@ -146,7 +148,7 @@ def interrupt(self: _Kernel):
         with suppress(OSError):
             os.kill(pid, signal.SIGINT)
 
-# %% ../../nbs/50_production/30_pipeline.ipynb #6ec89dd4
+# %% ../../nbs/50_production/30_pipeline.ipynb #f11a9e4e
 @patch
 def end(self: _Kernel):
     "End what is left of the kernel and its workers, and remove its sockets."
@@ -158,6 +160,9 @@ def end(self: _Kernel):
             process.kill()  # psutil compares the start time: a process number used again is left alone
             left.append(process)
     psutil.wait_procs(left, timeout=3)
+    with suppress(OSError):
+        lines = [line.strip() for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
+        self.last_words = lines[-1][:200] if lines else ""
     shutil.rmtree(self._sockets, ignore_errors=True)
 
 # %% ../../nbs/50_production/30_pipeline.ipynb #510c22ab
@@ -191,7 +196,7 @@ def _read_progress(path, name):
         return value if value.get("stage") == name else {}
     return {}
 
-# %% ../../nbs/50_production/30_pipeline.ipynb #589a00dd
+# %% ../../nbs/50_production/30_pipeline.ipynb #f116cf2f
 @contextmanager
 def _watched(writer, name, kernel, cancel, tell):
     over = threading.Event()
@@ -220,11 +225,11 @@ def _execute(template, writer, name, *, cancel, tell):
                 iopub_timeout=60, kernel_manager_class=kernel.manager_class(),
             )  # fmt: skip
     except Exception as e:
-        raise _stage_error(e, writer, name, cancel) from None
+        raise _stage_error(e, writer, name, cancel, kernel.last_words) from None
     finally:
         _own_words(output, template)
 
-# %% ../../nbs/50_production/30_pipeline.ipynb #c364258e
+# %% ../../nbs/50_production/30_pipeline.ipynb #73ac1759
 def _own_words(output, template):
     "Take this machine's paths out of an executed notebook; a notebook that a full disk cut short is removed."
     try:
@@ -237,7 +242,7 @@ def _own_words(output, template):
         pass
 
 
-def _stage_error(error, writer, name, cancel):
+def _stage_error(error, writer, name, cancel, last_words=""):
     "What papermill raised, as the error the stage raised."
     told = _read_record(writer.path, name).get("error")
     if cancel is not None and cancel.requested:
@@ -247,11 +252,12 @@ def _stage_error(error, writer, name, cancel):
     if told is None and hasattr(error, "ename"):
         told = {"kind": error.ename, "text": _plain_text(error.evalue)}
     if told is None and "DeadKernel" in type(error).__name__:
-        return RunError(f"the kernel of the stage {name} must live to its end", got="a kernel that died, most often for lack of memory",
-                        fix="Take fewer rows (`-p data.rows=...`) or fewer workers (`-p train.n_jobs=1`).")  # fmt: skip
+        got = f"a kernel that died{f' ({last_words})' if last_words else ', most often for lack of memory'}"
+        fix = "Take fewer rows (`-p data.rows=...`) or fewer workers (`-p train.n_jobs=1`)."
+        return RunError(f"the kernel of the stage {name} must live to its end", got=got, fix=fix)
     return raised(told or error_dict(error), name)
 
-
+# %% ../../nbs/50_production/30_pipeline.ipynb #0b4d1e1a
 def _plain_text(text):
     import re
 

@@ -108,7 +108,7 @@ def test_going_on_keeps_what_is_done(recipe, tiny, tmp_path):
 
 
 def test_going_on_with_another_recipe_starts_anew(recipe, tiny, tmp_path):
-    templates = tiny(first="stage.close()", second="if stage.recipe.costs.fn < 9: raise RunError('too cheap')\nstage.close()")
+    templates = tiny(first="stage.close()", second="if stage.recipe.costs.fn != 9: raise RunError('too cheap')\nstage.close()")
     with pytest.raises(RunError) as e:
         run(recipe, folder=tmp_path / "runs", templates=templates)
     ticks = []

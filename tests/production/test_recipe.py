@@ -204,7 +204,7 @@ def test_parameters_are_typed_by_their_field(recipe):
     assert new.data.joins[0].table == "null" and new.split.test_from == "2013-10-01" and new.evaluate.slices == ("origin",)
     assert recipe.with_params({"data.rows": "null"}).data.rows is None
     assert recipe.with_params({}) is recipe
-    assert recipe.costs.fn == 8  # the old one is as it was
+    assert recipe.costs.fn == 800  # the old one is as it was
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_wrong_parameters_are_refused(recipe, params, words):
 def test_diff(recipe):
     other = recipe.with_params({"costs.fn": 30, "drop.dewp": "why"})
     table = recipe.diff(other).to_frame()
-    assert table.values.tolist() == [["costs.fn", "8.0", "30.0"], ["drop.dewp", "", '"why"']]
+    assert table.values.tolist() == [["costs.fn", "800.0", "30.0"], ["drop.dewp", "", '"why"']]
     assert not recipe.diff(recipe) and len(recipe.diff(recipe).to_frame()) == 0
     assert isinstance(recipe.diff(other), RecipeDiff)
 
