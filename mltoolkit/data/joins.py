@@ -120,11 +120,14 @@ def _codes(pairs):
     codes[missing] = -1
     return codes[:n_left], codes[n_left:]
 
-# %% ../../nbs/10_data/20_joins.ipynb #0872a61b
-def _key_texts(keys, rows):
-    "The keys of these rows as text, most frequent first: `EWR, 2013-01-01 05:00`."
-    texts = keys.iloc[rows].astype("str").fillna("(missing)").agg(", ".join, axis=1)
-    return texts.value_counts().index.tolist()
+# %% ../../nbs/10_data/20_joins.ipynb #5cc3c716
+def _key_texts(keys, rows, most=5):
+    "The keys of these rows as text, most frequent first, ties in table order: `EWR, 2013-01-01T05:00:00Z`."
+    found = keys.iloc[rows]
+    counts = found.groupby(list(found.columns), dropna=False, sort=False, observed=True).size()
+    counts = counts.sort_values(ascending=False, kind="stable").head(most)
+    parts = [key if isinstance(key, tuple) else (key,) for key in counts.index]
+    return [", ".join("(missing)" if pd.isna(v) else str(v) for v in key) for key in parts]
 
 
 def _lookup(left_keys, right_keys, name):
@@ -133,7 +136,7 @@ def _lookup(left_keys, right_keys, name):
     usable = np.flatnonzero(right_codes >= 0)
     twice = pd.Series(right_codes[usable]).duplicated(keep=False).to_numpy()
     if twice.any():
-        examples = "; ".join(_key_texts(right_keys, usable[twice])[:3])
+        examples = "; ".join(_key_texts(right_keys, usable[twice], most=3))
         extra = int(pd.Series(right_codes[usable]).duplicated().sum())
         got = f"{extra:,} repeated keys ({', '.join(right_keys.columns)}) in {name}, e.g. {examples}"
         raise InputError(
@@ -168,14 +171,14 @@ def _take_rows(table, rows):
     "The rows of `table` at these positions, missing where the position is -1."
     return table.reindex(rows).reset_index(drop=True) if (rows < 0).any() else table.take(rows).reset_index(drop=True)
 
-# %% ../../nbs/10_data/20_joins.ipynb #556ffbef
+# %% ../../nbs/10_data/20_joins.ipynb #7044ae66
 _REPORT = ["table", "keys", "rows_before", "rows_after", "matched", "unmatched", "unmatched_share", "examples"]
 
 
 def _report_row(name, left_on, right_on, frame, rows):
     lost = np.flatnonzero(rows < 0)
     keys = ", ".join(a if a == b else f"{a} = {b}" for a, b in zip(left_on, right_on))
-    examples = _key_texts(frame[left_on], lost)[:5] if len(lost) else []
+    examples = _key_texts(frame[left_on], lost) if len(lost) else []
     n = len(frame)
     return [name, keys, n, len(rows), n - len(lost), len(lost), len(lost) / n if n else 0.0, examples]
 
