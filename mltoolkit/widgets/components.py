@@ -23,22 +23,21 @@ __all__ = ['VOID', 'STATES', 'ENDS', 'tag', 'join', 'long_name', 'glyph', 'chip'
            'histogram', 'meter', 'key_values', 'card', 'sentences', 'progress', 'error_panel', 'empty_state', 'notice',
            'glyph_inline', 'code_block']
 
-# %% ../../nbs/70_widgets/00_components.ipynb #5e731514
+# %% ../../nbs/70_widgets/00_components.ipynb #3e3b4e53
 VOID = {"input", "br", "hr", "img"}
 
 
 def tag(name, *children, **attributes):
     "An element as `Markup`. Children and attribute values are escaped unless they are `Markup` already; None is left out."
     pairs = ((key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items() if value is not None and value is not False)
-    written = Markup("").join(Markup(" ") + key + (Markup("") if value is True else Markup('="{}"').format(value)) for key, value in pairs)
-    opened = Markup("<{}{}>").format(Markup(name), written)
-    return opened if name in VOID else opened + join(*children) + Markup("</{}>").format(Markup(name))
+    written = "".join(f" {key}" if value is True else f' {key}="{escape(value)}"' for key, value in pairs)
+    return Markup(f"<{name}{written}>" if name in VOID else f"<{name}{written}>{join(*children)}</{name}>")
 
 
 def join(*children):
     "Children after one another, escaped; lists are flattened, None is left out."
     flat = (x for child in children for x in (child if isinstance(child, (list, tuple)) else [child]) if x is not None)
-    return Markup("").join(escape(x) for x in flat)
+    return Markup("".join(escape(x) for x in flat))
 
 # %% ../../nbs/70_widgets/00_components.ipynb #13e7c0ab
 def long_name(text, **attributes):
@@ -176,10 +175,10 @@ def tabs(items, here, *, action="tab"):
     ]  # fmt: skip
     return tag("div", *row, class_="mlt-tabs", role="tablist")
 
-# %% ../../nbs/70_widgets/00_components.ipynb #0a284ac8
+# %% ../../nbs/70_widgets/00_components.ipynb #d115c97a
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    "How a table shows one of its columns. `hide`: 'wide' leaves it out below about 1,000 pixels, 'narrow' below about 600."
+    "How a table shows one of its columns. `hide`: left out where the table is less than 750 (wide), 640 (middle) or 470 pixels (narrow)."
 
     name: str
     label: str = ""
@@ -192,8 +191,7 @@ class Column:
 
 
 def _cell_attributes(column):
-    hidden = {"wide": {"data_wide": True}, "narrow": {"data_narrow_hide": True}}.get(column.hide, {})
-    return {"data_numeric": column.numeric, "data_wrap": column.wrap, **hidden}
+    return {"data_numeric": column.numeric, "data_wrap": column.wrap, "data_hide": column.hide}
 
 
 def table_row(columns, cells, *, key, action=None, selected=False, first=False, off=False, text=None):
@@ -213,7 +211,7 @@ def table_row(columns, cells, *, key, action=None, selected=False, first=False, 
         attributes |= {"data_action": action, "data_value": key, "aria_selected": _yes_no(bool(selected)), "tabindex": reachable}
     return tag("tr", *inside, **attributes)
 
-# %% ../../nbs/70_widgets/00_components.ipynb #58d0aeb3
+# %% ../../nbs/70_widgets/00_components.ipynb #4ae4228c
 def table(columns, rows=(), *, region=None, label="", sort=None, descending=False, scroll="table"):
     """A table with a head that stays. `rows`: Markup made by `table_row`; with `region` they are sent separately.
 
@@ -228,12 +226,12 @@ def table(columns, rows=(), *, region=None, label="", sort=None, descending=Fals
         heads.append(tag("th", head, scope="col", aria_sort=order, **_cell_attributes(c)))
     body = tag("tbody", *rows, data_region=region)
     whole = tag("table", tag("thead", tag("tr", *heads)), body, class_="mlt-table", aria_label=label or None)
-    return tag("div", whole, class_="mlt-scroll", data_scroll=scroll)
+    return tag("div", tag("div", whole, class_="mlt-scroll", data_scroll=scroll), class_="mlt-sheet")
 
-# %% ../../nbs/70_widgets/00_components.ipynb #48abe38c
+# %% ../../nbs/70_widgets/00_components.ipynb #f7391efd
 def histogram(counts, *, label="distribution", large=False, tone="bar"):
-    "Bars for `counts`; 96 x 20 pixels for a table, 264 x 80 for a card."
-    width, height = (264, 80) if large else (96, 20)
+    "Bars for `counts`; 80 x 20 pixels for a table, 264 x 80 for a card."
+    width, height = (264, 80) if large else (80, 20)
     counts = [max(0.0, float(c)) if c is not None and math.isfinite(c) else 0.0 for c in counts]
     top, step = max(counts, default=0.0) or 1.0, width / max(1, len(counts))
     bar = step - (1.0 if step >= 3 else 0.0)
@@ -243,11 +241,11 @@ def histogram(counts, *, label="distribution", large=False, tone="bar"):
     return Markup(svg.svg(floor + tag("path", d=path, fill=color(tone)), width=width, height=height, title=label))
 
 
-def meter(value, *, low=0.0, high=1.0, tone="accent", label=None):
+def meter(value, *, low=0.0, high=1.0, tone="accent", label=None, width=48):
     "How far `value` is from `low` to `high`, as a filled bar; missing values leave it empty."
     known = value is not None and math.isfinite(value)
     share = (value - low) / (high - low) if known else None
-    return Markup(svg.meter(share, tone=tone, title=label or (f"{value:.3g}" if known else "not known")))
+    return Markup(svg.meter(share, width=width, height=7, tone=tone, title=label or (f"{value:.3g}" if known else "not known")))
 
 # %% ../../nbs/70_widgets/00_components.ipynb #86946526
 def key_values(pairs):

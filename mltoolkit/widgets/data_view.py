@@ -13,11 +13,12 @@ from mltoolkit.widgets.components import (
 from .saving import saver_panel
 
 # %% auto #0
-__all__ = ['KIND_WORDS', 'CODE_WORDS', 'TONES', 'ROLE_LABELS', 'COLUMNS', 'share_text', 'findings_of', 'relation_of', 'bars_of',
-           'value_text', 'key_figures', 'positive_options', 'frame_layout', 'head_html', 'bar_html', 'body_html',
-           'role_fields', 'table_html', 'rows_html', 'detail_html', 'code_html', 'foot_html', 'static_table']
+__all__ = ['KIND_WORDS', 'CODE_WORDS', 'TONES', 'ROLE_LABELS', 'COLUMNS', 'share_text', 'findings_of', 'reason_of', 'relation_of',
+           'bars_of', 'value_text', 'key_figures', 'positive_options', 'frame_layout', 'head_html', 'bar_html',
+           'body_html', 'role_fields', 'table_html', 'rows_html', 'detail_html', 'found_html', 'code_html', 'foot_html',
+           'static_table']
 
-# %% ../../nbs/70_widgets/28_data_view.ipynb #c17c3c14
+# %% ../../nbs/70_widgets/28_data_view.ipynb #cf3be0e6
 KIND_WORDS = {"clock": "time of day", "id": "identifier", "boolean": "yes or no", "datetime": "date and time", "constant": "one value"}
 CODE_WORDS = {
     "MLT101": "constant", "MLT102": "mostly missing", "MLT103": "identifier", "MLT104": "many levels", "MLT105": "one value dominates",
@@ -41,6 +42,12 @@ def findings_of(profile, name):
     return sorted((a for a in profile.alerts if a["column"] == name), key=lambda a: (order.index(a["severity"]), a["code"]))
 
 
+def reason_of(profile, name):
+    "The strongest evidence of a leak in a column, with the codes of all of it, as the reason to drop it; empty where there is none."
+    leaks = [a for a in findings_of(profile, name) if a["severity"] == "error"]
+    return f"{leaks[0]['evidence']} ({', '.join(a['code'] for a in leaks)})" if leaks else ""
+
+
 def relation_of(profile):
     "Column -> (auc, lower, upper): how much each column alone tells about the target."
     if profile.relation is None or not len(profile.relation):
@@ -48,7 +55,7 @@ def relation_of(profile):
     rows = profile.relation.to_dict("records")
     return {r["column"]: (r["auc"], r.get("lower"), r.get("upper")) for r in rows if r["auc"] == r["auc"]}
 
-# %% ../../nbs/70_widgets/28_data_view.ipynb #5244b52e
+# %% ../../nbs/70_widgets/28_data_view.ipynb #0f912f49
 def bars_of(column):
     "The counts that picture a column: its histogram, or how often its most frequent values occur; perhaps empty."
     if column.histogram and len(column.histogram.get("counts", ())):
@@ -76,7 +83,7 @@ def key_figures(column, relation):
     if "0.05" in q and "0.95" in q:
         out.append(("5 % to 95 %", f"{value_text(column, q['0.05'])} to {value_text(column, q['0.95'])}"))
     if column.min is not None and column.max is not None:
-        out.append(("least and greatest", f"{value_text(column, column.min)} to {value_text(column, column.max)}"))
+        out.append(("range", f"{value_text(column, column.min)} to {value_text(column, column.max)}"))
     if not column.histogram:
         out += [(str(value), f"{count:,} ({share_text(count, column.n)})") for value, count in list(column.top)[:5]]
     if column.name in relation:
@@ -84,11 +91,11 @@ def key_figures(column, relation):
         out.append(("AUC alone", f"{auc:.3f}" + (f" ({lower:.3f} to {upper:.3f})" if lower == lower and lower is not None else "")))
     return out
 
-# %% ../../nbs/70_widgets/28_data_view.ipynb #990ebcaf
+# %% ../../nbs/70_widgets/28_data_view.ipynb #e4232878
 ROLE_LABELS = {"target": "Target", "time": "Time", "group": "Group", "id": "Identifier"}
 
 
-def positive_options(frame, target, *, most=12):
+def positive_options(frame, target, *, most=50):
     "The values a positive label can have, most frequent last; None where the target has too many."
     if target is None:
         return None
@@ -106,7 +113,7 @@ def frame_layout(*, steps=False):
     head, foot = tag("header", data_region="head", class_="mlt-head"), tag("footer", data_region="foot", class_="mlt-foot")
     return tag("div", head, body, foot, class_="mlt-frame")
 
-# %% ../../nbs/70_widgets/28_data_view.ipynb #64e72a77
+# %% ../../nbs/70_widgets/28_data_view.ipynb #28941100
 def _fact(label, value, more=""):
     return tag("span", f"{label} ", tag("b", value, title=value), more, class_="mlt-fact mlt-cut")
 
@@ -136,8 +143,8 @@ def _head_chips(lab, profile):
         others = len({a["column"] for a in profile.alerts if a["severity"] == "warning"} - set(profile.leaks))
         out.append(chip(_many(leaks, "leak"), "bad") if leaks else chip("no leak found", "ok"))
         out += [chip(_many(others, "warning"), "warn")] if others else []
-    print_ = lab.base.fingerprint
-    return [*out, chip(f"{print_[:4]} {print_[4:8]}", title=f"fingerprint of the data: {print_}")]
+    print_ = lab.fingerprint
+    return [*out, chip(f"{print_[:4]} {print_[4:8]}", title=f"fingerprint of the data: {print_}")] if print_ else out
 
 
 def _many(n, word):
@@ -154,7 +161,7 @@ def bar_html(lab):
     save = button("Save to recipe", "save-open", kind="primary", disabled=why)
     return tabs([("result", "Result"), ("code", "Code")], lab.tab) + actions(again, save)
 
-# %% ../../nbs/70_widgets/28_data_view.ipynb #2e9bdf40
+# %% ../../nbs/70_widgets/28_data_view.ipynb #88204bee
 def body_html(lab):
     "What stands below the tabs."
     if lab.saving:
@@ -168,7 +175,7 @@ def body_html(lab):
         top.append(error_panel(lab.job.error, title="The profile could not be made", details=_details(lab.job), buttons=[again]))
     if lab.result is None:
         return tag("div", *top, None if state == "failed" else _waiting(lab, state))
-    if lab.stale and state != "running":
+    if lab.stale and state not in ("running", "failed"):
         again = button("Profile again", "run", kind="primary")
         top.append(notice("Out of date.", "Roles have changed since this profile was made.", "warn", again))
     return tag("div", *top, table_html(lab), class_="mlt-stale" if lab.stale else None)
@@ -188,20 +195,20 @@ def role_fields(lab):
     "Drop-down lists for the target, its positive label and the roles, and the filter."
     columns = [None, *(str(c) for c in lab.base.frame.columns)]
     fields = [select(label, role, columns, lab.controls[role].value) for role, label in ROLE_LABELS.items()]
-    options = positive_options(lab.base.frame, lab.controls["target"].value)
+    options = lab.positive_options(lab.controls["target"].value)
     if options:
         fields.insert(1, select("Positive", "positive", [(str(o), str(o)) for o in options], str(lab.controls["positive"].value)))
     search = search_field("Filter columns", "rows", placeholder="name, kind or finding") if lab.result is not None else None
     return tag("div", tag("div", *fields, class_="mlt-roles"), search, class_="mlt-tools")
 
-# %% ../../nbs/70_widgets/28_data_view.ipynb #2856324c
+# %% ../../nbs/70_widgets/28_data_view.ipynb #f2114cd7
 COLUMNS = [
     Column(name="name", label="column", strong=True, sort=True),
-    Column(name="kind", label="kind", dim=True, hide="narrow"),
+    Column(name="kind", label="kind", dim=True, hide="wide"),
     Column(name="missing", label="missing", numeric=True, sort=True),
-    Column(name="distinct", label="distinct", numeric=True, sort=True, hide="narrow"),
-    Column(name="picture", label="distribution", hide="wide"),
-    Column(name="tells", label="tells about target", sort=True),
+    Column(name="distinct", label="distinct", numeric=True, sort=True, hide="middle"),
+    Column(name="picture", label="distribution", hide="narrow"),
+    Column(name="tells", label="AUC alone", sort=True),
     Column(name="findings", label="findings", sort=True),
     Column(name="use", label="use"),
 ]
@@ -219,7 +226,7 @@ def _used(lab):
     decided, special = lab.decisions, lab.data.roles
     dropped = sum(what == "drop" for what, _ in decided.values())
     words = f"{lab.base.frame.shape[1] - dropped - len(special)} used, {dropped} dropped"
-    return words + (f", {len(lab.proposed)} of them proposed" if lab.proposed else "")
+    return words + (f" ({len(lab.proposed)} proposed, not confirmed yet)" if lab.proposed else "")
 
 
 def _ordered(lab):
@@ -237,7 +244,7 @@ def _ordered(lab):
     }
     return sorted(columns, key=keys[lab.sort], reverse=lab.descending)
 
-# %% ../../nbs/70_widgets/28_data_view.ipynb #4cd72a11
+# %% ../../nbs/70_widgets/28_data_view.ipynb #a43bebf5
 def rows_html(lab):
     "Column name -> the row. Pictures are drawn once a profile."
     relation, decided, special = relation_of(lab.result), lab.decisions, lab.data.roles
@@ -281,12 +288,12 @@ def _row_chips(lab, name, what, special):
     if name in special:
         out.append(chip(special[name], title=f"its role is {special[name]}"))
     if leaks:
-        label = {"keep": "leak, kept"}.get(what, "leak, drop proposed" if name in lab.proposed else "leak")
+        label = "leak, kept" if what == "keep" else "leak"
         codes = ", ".join(f"{a['code']} {CODE_WORDS.get(a['code'], '')}" for a in leaks)
         out.append(chip(label, "warn" if what == "keep" else "bad", title=codes))
     else:
         for a in findings[:2]:
-            out.append(chip(CODE_WORDS.get(a["code"], a["code"]), TONES[a["severity"]], title=f"{a['code']}: {a['message']}"))
+            out.append(chip(CODE_WORDS.get(a["code"], a["code"]), TONES[a["severity"]], title=f"{a['code']}: {a['evidence']}"))
     return chips(out)
 
 
@@ -296,7 +303,7 @@ def _use_box(name, what, special):
     title = "used as a feature" if what != "drop" else "not used"
     return checkbox(f"use {name}", "used", what != "drop", key=name, unseen=True, title=title)
 
-# %% ../../nbs/70_widgets/28_data_view.ipynb #aebd17ba
+# %% ../../nbs/70_widgets/28_data_view.ipynb #5b5d6169
 def detail_html(lab):
     "The detail card of the selected column."
     column = next((c for c in lab.result.columns if c.name == lab.selected), None)
@@ -304,15 +311,23 @@ def detail_html(lab):
         return card("No column chosen", sentences("Choose one in the table."))
     findings = findings_of(lab.result, column.name)
     role = lab.data.roles.get(column.name)
-    labels = [chip(f"{a['code']} {CODE_WORDS.get(a['code'], '')}", TONES[a["severity"]]) for a in findings]
-    beside = chips(labels + ([chip(role)] if role else []))
-    said = sentences(*[a["message"] for a in findings]) if findings else sentences("Nothing speaks against this column.")
+    beside = chip(role) if role else None
+    said = found_html(findings) if findings else sentences("Nothing speaks against this column.")
     hidden = column.name in lab.controls["sensitive"].value
     picture = []
     if not hidden and bars_of(column):
         picture = [histogram(bars_of(column), label=f"distribution of {column.name}", large=True), _ends(column)]
     figures = key_values(key_figures(column, relation_of(lab.result)))
-    return card(column.name, said, *picture, figures, *_decision(lab, column.name, role), beside=beside)
+    return card(column.name, said, *_decision(lab, column.name, role), *picture, figures, beside=beside)
+
+
+def found_html(findings):
+    "Each finding as a chip with its code, and the evidence in a sentence below."
+    rows = []
+    for a in findings:
+        label = chip(f"{a['code']} {CODE_WORDS.get(a['code'], '')}", TONES[a["severity"]])
+        rows.append(tag("p", label, tag("br"), a["evidence"]))
+    return tag("div", *rows, class_="mlt-say")
 
 
 def _ends(column):
@@ -332,24 +347,25 @@ def _decision(lab, name, role):
         return [sensitive, sentences("A sensitive column is never a feature.")]
     what, reason = lab.decisions.get(name, ("", ""))
     if what == "drop":
-        return [_reason_field("drop", name, reason, "Reason for dropping it"), *_way_back(lab, name), sensitive]
+        return _dropped(lab, name, reason)
     if what == "keep":
-        return [_reason_field("keep", name, reason, "Reason for keeping it"), actions(button("Drop", "drop", name)), sensitive]
+        return [_reason_field("keep", name, reason, "Kept, because"), actions(button("Drop", "drop", name))]
     draft = lab.drafts.get(("drop", name), "")
-    field = _reason_field("drop", name, draft, "Reason for dropping it", placeholder="optional")
+    field = _reason_field("drop", name, draft, "Reason, if it is dropped", placeholder="optional")
     return [field, actions(button("Drop", "drop", name)), sensitive]
 
 
-def _way_back(lab, name):
-    "How a dropped column comes back: at once, or with a reason if it leaks."
-    if not lab.leak_text(name):
-        return [actions(button("Use it again", "use", name))]
-    asked = lab.asked_reason == name
-    error = "It has a leak alert. Say why its value is known in time." if asked else ""
-    draft = lab.drafts.get(("keep", name), "")
-    field = _reason_field("keep", name, draft, "Reason for keeping it all the same", error=error, enter="use", focus=asked)
-    accept = button("Drop", "drop", name, kind="primary") if name in lab.proposed else None
-    return [field, actions(accept, button("Keep", "use", name))]
+def _dropped(lab, name, reason):
+    "A dropped column: confirm a proposal, or bring it back; one that leaks needs a reason for that."
+    if lab.asked_reason == name:
+        draft = lab.drafts.get(("keep", name))
+        error = "It has a leak alert: a reason is needed." if draft == "" else ""
+        field = _reason_field("keep", name, draft or "", "Why is its value known in time?", error=error, enter="use", focus=True)
+        return [field, actions(button("Keep", "use", name, kind="primary"), button("Cancel", "keep-cancel", name))]
+    proposed, leak = name in lab.proposed, bool(lab.leak_text(name))
+    field = _reason_field("drop", name, reason, "Proposed to be dropped, because" if proposed else "Dropped, because")
+    confirm = button("Drop", "drop", name, kind="primary") if proposed else None
+    return [field, actions(confirm, button("Keep it\u2009…" if leak else "Use it again", "use", name))]
 
 
 def _reason_field(what, name, value, label, **kwargs):

@@ -88,7 +88,7 @@ def steps_html(lab):
     steps = [("data", "Data", data_state(lab.data_lab)), ("recipe", "Recipe", recipe_state(lab.data_lab))]
     return step_list(steps, lab.step)
 
-# %% ../../nbs/70_widgets/40_lab.ipynb #c338a253
+# %% ../../nbs/70_widgets/40_lab.ipynb #00be166d
 def recipe_html(lab):
     "The recipe step: save panel, command, YAML."
     try:
@@ -96,8 +96,9 @@ def recipe_html(lab):
     except InputError as error:
         return error_panel(error, title="The recipe is not complete")
     command = sentences("This runs the whole way, from the tables to the report:")
-    whole = tag("details", tag("summary", "The whole recipe"), code_block(text, language="yaml"), open=True, class_="mlt-whole")
-    return tag("div", saver_panel(lab.saver), tag("div", command, code_block(lab.saver.command, language="shell")), whole, class_="mlt-stack")
+    run = tag("div", command, code_block(lab.saver.command, language="shell"))
+    whole = tag("details", tag("summary", "The whole recipe"), code_block(text, language="yaml"), open=True)
+    return tag("div", saver_panel(lab.saver), run, whole, class_="mlt-stack")
 
 
 def _regions(self):

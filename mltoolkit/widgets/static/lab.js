@@ -169,6 +169,18 @@ function build(model, store, el) {
   const send = (action, value) => model.send({ type: "event", action, value: value ?? null });
   const act = (element) => send(element.dataset.action, element.dataset.value);
 
+  // Regions may stand inside regions: a place is filled when its region changed, or when the place itself is new.
+  const filled = new WeakSet();
+  function fillPlaces(scope, changed) {
+    for (const place of scope.querySelectorAll("[data-region]")) {
+      if (place.parentElement.closest("[data-region]") !== (scope === root ? null : scope)) continue;
+      const name = place.dataset.region;
+      if (!changed || changed.includes(name) || !filled.has(place)) fill(place, htmlOf(store.regions.get(name) || ""));
+      filled.add(place);
+      fillPlaces(place, changed);
+    }
+  }
+
   // Drop-down lists and boxes show what Python holds: a choice it refused is taken back by its next answer.
   function follow() {
     for (const list of root.querySelectorAll("select[data-input]")) {
@@ -182,11 +194,8 @@ function build(model, store, el) {
     const active = root.ownerDocument.activeElement;
     const held = root.contains(active) ? active : null;
     if (!changed || changed.includes("layout")) fill(root, htmlOf(store.regions.get("layout") || ""));
-    for (const place of root.querySelectorAll("[data-region]")) {
-      const name = place.dataset.region;
-      if (!changed || changed.includes("layout") || changed.includes(name)) fill(place, htmlOf(store.regions.get(name) || ""));
-      if (root.querySelector(`[data-filter="${name}"]`)) applyFilter(root, store, name);
-    }
+    fillPlaces(root, changed && !changed.includes("layout") ? changed : null);
+    for (const box of root.querySelectorAll("[data-filter]")) applyFilter(root, store, box.dataset.filter);
     follow();
     if (held && held.isConnected && root.ownerDocument.activeElement !== held) held.focus({ preventScroll: true });
     if (held && !held.isConnected) refocus(held);
