@@ -82,7 +82,7 @@ def _declare(colours, over=None):
     fonts += f"--mlt-mono:{'var(--jp-code-font-family,' + MONO + ')' if over else MONO};"
     return "".join(f"--mlt-{name.replace('_', '-')}:{value};" for name, value in values.items()) + fonts
 
-# %% ../../nbs/60_plots/00_style.ipynb #335f0405
+# %% ../../nbs/60_plots/00_style.ipynb #af75fa7d
 def figure_rc(*, dark=False):
     "matplotlib's rcParams for our look, as a dict."
     c = palette(dark=dark)
@@ -110,3 +110,5 @@ def figure_style(*, dark=False):
     cycle = cycler(color=[c["accent"], c["warn"], c["ok"], c["bad"], c["dim"], c["bar"]])
     with matplotlib.rc_context({**figure_rc(dark=dark), "axes.prop_cycle": cycle}):
         yield c
+        interactive = matplotlib.is_interactive()
+    matplotlib.interactive(interactive)  # turned on by a notebook's backend when it draws for the first time
