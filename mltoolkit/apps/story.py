@@ -14,18 +14,18 @@ from pathlib import Path
 from ..core import InputError, Result, RunError
 
 # %% auto #0
-__all__ = ['count', 'share', 'of_100', 'money', 'between', 'listed', 'day', 'minute', 'lasted', 'plain', 'SavedRun', 'Story',
-           'answer', 'story']
+__all__ = ['count', 'share', 'of_100', 'money', 'between', 'known', 'listed', 'day', 'minute', 'lasted', 'plain', 'SavedRun',
+           'estimate', 'tested', 'days', 'importances', 'Story', 'answer', 'story', 'example_run']
 
-# %% ../../nbs/80_apps/00_story.ipynb #d7affb40
+# %% ../../nbs/80_apps/00_story.ipynb #19f351dd
 def count(value):
     "`53207` as `53,207`; a dash where nothing is known."
-    return f"{value:,.0f}" if _known(value) else "–"
+    return f"{value:,.0f}" if known(value) else "–"
 
 
 def share(value, *, digits=None, sign=""):
     "A share as per cent: `0.213` as `21 %`, `0.0843` as `8.4 %`, `0.0004` as `0.04 %`."
-    if not _known(value):
+    if not known(value):
         return "–"
     percent = 100 * value
     return f"{percent:,.{_digits(percent) if digits is None else digits}f}{sign} %"
@@ -33,23 +33,22 @@ def share(value, *, digits=None, sign=""):
 
 def of_100(value):
     "A share as a count that can be pictured: `0.62` as `62 of 100`; small ones as `3.4 of 100`."
-    return f"{100 * value:.{0 if 100 * value >= 9.95 or not value else 1}f} of 100" if _known(value) else "–"
+    return f"{100 * value:.{0 if 100 * value >= 9.95 or not value else 1}f} of 100" if known(value) else "–"
 
 
 def money(value, currency=""):
     "An amount, thousands separated, without needless digits: `15,200 dollars`."
-    if not _known(value):
+    if not known(value):
         return "–"
     digits = 0 if abs(value) >= 100 or float(value).is_integer() else 1
     return f"{value:,.{digits}f} {currency}".strip()
 
-# %% ../../nbs/80_apps/00_story.ipynb #b6565484
+# %% ../../nbs/80_apps/00_story.ipynb #80791b15
 def between(lower, upper, *, scale=100, unit=""):
     "The ends of an interval, `58 to 66`; empty where there is none."
-    if not (_known(lower) and _known(upper)):
+    if not (known(lower) and known(upper)):
         return ""
-    digits = max(_digits(scale * lower), _digits(scale * upper)) if scale == 100 else 0
-    digits = min(digits, 1) if scale * max(abs(lower), abs(upper)) >= 1 else digits
+    digits = _digits(scale * max(abs(lower), abs(upper))) if scale == 100 else 0
     return f"{scale * lower:,.{digits}f} to {scale * upper:,.{digits}f}{' ' + unit if unit else ''}"
 
 
@@ -58,7 +57,7 @@ def _digits(percent):
     return 0 if size >= 9.95 or size == 0 else 1 if size >= 0.95 else 2
 
 
-def _known(value):
+def known(value):
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 # %% ../../nbs/80_apps/00_story.ipynb #58dc2c30
@@ -93,10 +92,10 @@ def _moment(value):
     except ValueError:
         return value
 
-# %% ../../nbs/80_apps/00_story.ipynb #d837a2b0
+# %% ../../nbs/80_apps/00_story.ipynb #964a49a7
 def lasted(seconds):
     "`131.4` as `2 min 11 s`."
-    if not _known(seconds):
+    if not known(seconds):
         return "–"
     if seconds < 10:
         return f"{seconds:.1f} s"
@@ -181,8 +180,8 @@ def _yaml(path):
 
     return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")) or {} if path.exists() else {}
 
-# %% ../../nbs/80_apps/00_story.ipynb #e20cc563
-def _estimate(outcome, name):
+# %% ../../nbs/80_apps/00_story.ipynb #1a7c5bdd
+def estimate(outcome, name):
     "(value, lower, upper) of a figure of an Outcome."
     ends = next((r for r in outcome.get("intervals") or [] if r.get("figure") == name), {})
     return outcome.get(name), ends.get("lower"), ends.get("upper")
@@ -195,7 +194,7 @@ def _of(estimate, form):
     return f"{form(value)} ({ends})" if ends else form(value)
 
 
-def _tested(saved):
+def tested(saved):
     "(the outcome to tell about, was it the locked test set)."
     locked = saved.result("outcome")
     return (locked, True) if locked else (saved.result("outcome_oof"), False)
@@ -204,18 +203,36 @@ def _tested(saved):
 def _period(saved):
     "`1 November 2013 to 31 December 2013`, the times of the locked rows; empty for a split that is not in time."
     rows = [r for r in saved.result("split").get("table") or [] if r.get("fold") == "locked test"]
-    return f"{day(rows[0]['from'])} to {day(rows[0]['to'])}" if rows and rows[0].get("from") else ""
+    return " to ".join(days(saved, rows[0])) if rows and rows[0].get("from") else ""
 
-# %% ../../nbs/80_apps/00_story.ipynb #8ffae6c8
+
+def days(saved, row):
+    "The first and last day of a fold, by the clock the recipe reads the time with; two empty texts where it has no times."
+    data = saved.recipe.get("data") or {}
+    time = (data.get("roles") or {}).get("time")
+    zones = [d["timezone"] for d in (data.get("derive") or {}).values() if d.get("column") == time and d.get("timezone")]
+    return tuple(day(_local(row[end], zones)) if row.get(end) else "" for end in ("from", "to"))
+
+# %% ../../nbs/80_apps/00_story.ipynb #a4b8598f
+def _local(moment, zones):
+    "A time of a split, which is in UTC, by the clock of the first of `zones`."
+    from zoneinfo import ZoneInfo
+
+    moment = _moment(moment)
+    if not zones or not isinstance(moment, dt.datetime):
+        return moment
+    return moment.replace(tzinfo=dt.UTC).astimezone(ZoneInfo(zones[0]))
+
+# %% ../../nbs/80_apps/00_story.ipynb #5a469155
 def _answer(saved):
-    outcome, locked = _tested(saved)
+    outcome, locked = tested(saved)
     if not outcome:
         return ["This run has no evaluation, so there is no answer yet."]
     unit, positive, period = saved.word("unit", "rows"), saved.word("positive", "positive"), _period(saved)
     where = f"On the {count(outcome.get('rows'))} {unit} the model had never seen" + (f" ({period})" if period and locked else "")
     if not locked:
         where = f"In cross-validation, on {count(outcome.get('rows'))} {unit}"
-    alarm, caught, right = (_estimate(outcome, name) for name in ("alarm_rate", "recall", "precision"))
+    alarm, caught, right = (estimate(outcome, name) for name in ("alarm_rate", "recall", "precision"))
     first = f"{where}, it raises an alarm for {_of(alarm, share)} of them and catches {_of(caught, of_100)} {positive} {unit}."
     if not outcome.get("alarms"):
         return [f"{where}, it raises no alarm: at these prices no alarm pays.", *_cost(saved, outcome)]
@@ -224,19 +241,19 @@ def _answer(saved):
     second += f"; alarms raised at random would be right for {of_100(base)}." if base else "."
     return [first, second, *_cost(saved, outcome)]
 
-# %% ../../nbs/80_apps/00_story.ipynb #a26bf402
+# %% ../../nbs/80_apps/00_story.ipynb #c836d9e3
 def _cost(saved, outcome):
     costs = saved.recipe.get("costs") or {}
     fp, fn, currency = costs.get("fp", 1), costs.get("fn", 1), costs.get("currency") or ""
-    saving, lower, upper = _estimate(outcome, "saving")
+    saving, lower, upper = estimate(outcome, "saving")
     cost, nothing = outcome.get("cost"), outcome.get("cost_of_nothing")
-    if not (_known(cost) and _known(nothing)):
+    if not (known(cost) and known(nothing)):
         return []
     price = f"A miss is taken to cost {money(fn, currency)} and a false alarm {money(fp, currency)}."
     ends = between(lower, upper, scale=1)
     ends = f" ({ends})" if ends else ""
     told = f"At these prices its mistakes cost {money(cost, currency)}, against {money(nothing, currency)} for raising no alarm"
-    if _known(lower) and lower <= 0:
+    if known(lower) and lower <= 0:
         told += f": whether that saves anything the data cannot tell, the difference is {money(saving)}{ends}."
     else:
         told += f": it saves {money(saving, currency)}{ends}, {share(saving / nothing) if nothing else '–'} of that cost."
@@ -245,7 +262,7 @@ def _cost(saved, outcome):
 
 def _alarm_for_all(outcome, fp, currency):
     n, positives, cost = outcome.get("rows"), outcome.get("positives"), outcome["cost"]
-    if not (n and _known(positives)):
+    if not (n and known(positives)):
         return []
     everyone = (n - positives) * fp
     if everyone <= cost:
@@ -254,9 +271,9 @@ def _alarm_for_all(outcome, fp, currency):
         ]
     return [f"An alarm for every one would cost {money(everyone, currency)}."]
 
-# %% ../../nbs/80_apps/00_story.ipynb #abeaf540
+# %% ../../nbs/80_apps/00_story.ipynb #0d6333a1
 def _figures(saved):
-    outcome, locked = _tested(saved)
+    outcome, locked = tested(saved)
     if not outcome:
         return []
     unit, positive = saved.word("unit", "rows"), saved.word("positive", "positive")
@@ -267,24 +284,24 @@ def _figures(saved):
         ("alarm_rate", share, f"of {unit} get an alarm", f"{count(outcome.get('alarms'))} alarms for {n} {unit}"),
         ("precision", of_100, "alarms are right", f"{count(outcome.get('caught'))} of {count(outcome.get('alarms'))} alarms"),
     ):
-        value, lower, upper = _estimate(outcome, name)
-        if _known(value):
+        value, lower, upper = estimate(outcome, name)
+        if known(value):
             out.append({"name": name, "value": value, "lower": lower, "upper": upper, "text": form(value), "range": between(lower, upper),
                         "label": label, "note": note})  # fmt: skip
     return out + _saving_figure(saved, outcome)
 
 
 def _saving_figure(saved, outcome):
-    saving, lower, upper = _estimate(outcome, "saving")
+    saving, lower, upper = estimate(outcome, "saving")
     nothing, currency = outcome.get("cost_of_nothing"), (saved.recipe.get("costs") or {}).get("currency") or ""
-    if not _known(saving) or not nothing:
+    if not known(saving) or not nothing:
         return []
-    parts = [v / nothing if _known(v) else None for v in (saving, lower, upper)]
+    parts = [v / nothing if known(v) else None for v in (saving, lower, upper)]
     return [{"name": "saving", "value": parts[0], "lower": parts[1], "upper": parts[2], "text": share(parts[0]),
              "range": between(*parts[1:]), "label": "of the cost of no alarms saved",
              "note": f"{money(saving, currency)} of {money(nothing, currency)}"}]  # fmt: skip
 
-# %% ../../nbs/80_apps/00_story.ipynb #d20b19f2
+# %% ../../nbs/80_apps/00_story.ipynb #50cbec56
 def _how_sure(saved):
     return [*_opening(saved), *_against_oof(saved), *_models(saved), *_calibrated(saved)]
 
@@ -292,7 +309,8 @@ def _how_sure(saved):
 def _opening(saved):
     opening = saved.result("opening")
     if not opening:
-        return ["The locked test set has not been opened; these are figures of cross-validation." if saved.result("outcome_oof") else ""]
+        known_only = saved.result("outcome_oof") and not saved.result("outcome")
+        return ["The locked test set has not been opened; these are figures of cross-validation."] if known_only else []
     before = opening.get("times_opened_before") or 0
     told = f"The test rows were locked until model and threshold were fixed, and opened on {minute(opening.get('when'))}"
     told += f" by {opening['who']}." if opening.get("who") else "."
@@ -301,16 +319,16 @@ def _opening(saved):
         told += f" The same rows had been opened {times} before in other runs, so they are not quite unseen any more."
     return [told]
 
-# %% ../../nbs/80_apps/00_story.ipynb #10863ef2
+# %% ../../nbs/80_apps/00_story.ipynb #af36c2b1
 def _against_oof(saved):
     test, folds = saved.result("outcome"), saved.result("outcome_oof")
     if not (test and folds):
         return []
-    (a, a_low, a_high), (b, b_low, b_high) = _estimate(test, "recall"), _estimate(folds, "recall")
+    (a, a_low, a_high), (b, b_low, b_high) = estimate(test, "recall"), estimate(folds, "recall")
     positive, unit = saved.word("positive", "positive"), saved.word("unit", "rows")
     told = f"In cross-validation the same threshold caught {_of((b, b_low, b_high), of_100)} {positive} {unit}"
     told += f", on the test rows {_of((a, a_low, a_high), of_100)}"
-    if not all(_known(v) for v in (a_low, a_high, b_low, b_high)):
+    if not all(known(v) for v in (a_low, a_high, b_low, b_high)):
         return [told + "."]
     if a_low <= b_high and b_low <= a_high:
         return [told + ": the two agree within their uncertainty."]
@@ -318,11 +336,11 @@ def _against_oof(saved):
         told + f": {'more' if a > b else 'fewer'} than expected, and more than chance explains. The test rows differ from the earlier ones."
     ]
 
-# %% ../../nbs/80_apps/00_story.ipynb #1bdebd7e
+# %% ../../nbs/80_apps/00_story.ipynb #3ebcd6f7
 def _models(saved):
     comparison = saved.result("comparison")
     table, best = comparison.get("table") or [], comparison.get("best")
-    labels = {r["model"]: r.get("label") or r["model"] for r in table}
+    labels = {r["model"]: _inside(r.get("label") or r["model"]) for r in table}
     if best not in labels:
         return []
     others = [r for r in table if r["model"] != best]
@@ -332,33 +350,38 @@ def _models(saved):
     if ties:
         first += f" {_capital(listed(ties))} cannot be told apart from it."
     if beaten:
-        first += f" It is better than {listed(beaten)} by more than chance explains."
+        first += f" Worse, by more than chance explains: {listed(beaten)}."
     return [first]
 
 
 def _capital(text):
     return text[:1].upper() + text[1:]
 
-# %% ../../nbs/80_apps/00_story.ipynb #1ef46a61
+
+def _inside(label):
+    "A label as it stands inside a sentence: `Gradient boosting` as `gradient boosting`, `SVM` as it is."
+    return label[:1].lower() + label[1:] if label[1:2].islower() else label
+
+# %% ../../nbs/80_apps/00_story.ipynb #1d559444
 def _calibrated(saved):
     rows = [r for r in saved.result("decision").get("calibration") or [] if r.get("count")]
     if not rows:
         return []
     total = sum(r["count"] for r in rows)
     gap = sum(r["count"] * abs(r["mean_predicted"] - r["observed"]) for r in rows) / total
-    out = [r for r in rows if _known(r.get("lower")) and not r["lower"] <= r["mean_predicted"] <= r["upper"]]
+    out = [r for r in rows if known(r.get("lower")) and not r["lower"] <= r["mean_predicted"] <= r["upper"]]
     told = f"In cross-validation its probabilities are off by {100 * gap:.1f} percentage points on average"
     if not out:
         return [told + "; no part of the range is off by more than chance explains."]
     worst = max(out, key=lambda r: abs(r["mean_predicted"] - r["observed"]))
     return [told + f"; furthest where it says {share(worst['mean_predicted'])} and {share(worst['observed'])} came."]
 
-# %% ../../nbs/80_apps/00_story.ipynb #5fb32c28
+# %% ../../nbs/80_apps/00_story.ipynb #5254ce7b
 def _drivers(saved):
-    rows = _importance(saved)
+    rows = importances(saved)
     if not rows:
         return []
-    clear = [r["column"] for r in rows if _known(r.get("lower")) and r["lower"] > 0] or [r["column"] for r in rows[:1]]
+    clear = [r["column"] for r in rows if known(r.get("lower")) and r["lower"] > 0] or [r["column"] for r in rows[:1]]
     unclear = [r["column"] for r in rows if r["column"] not in clear]
     told = [f"The predictions lean most on {clear[0]}" + (f", then on {listed(clear[1:5])}." if len(clear) > 1 else ".")]
     if unclear:
@@ -370,53 +393,38 @@ def _drivers(saved):
     ]
 
 
-def _importance(saved):
-    rows = [r for r in saved.result("explanation").get("importance") or [] if _known(r.get("importance"))]
+def importances(saved):
+    rows = [r for r in saved.result("explanation").get("importance") or [] if known(r.get("importance"))]
     return sorted(rows, key=lambda r: -r["importance"])
 
-# %% ../../nbs/80_apps/00_story.ipynb #513c72ce
+# %% ../../nbs/80_apps/00_story.ipynb #36f65570
 def _failures(saved):
     report, unit, positive = saved.result("slices"), saved.word("unit", "rows"), saved.word("positive", "positive")
-    rows = [r for r in report.get("table") or [] if _known(r.get("recall"))]
-    if not rows:
+    table = {(r["column"], r["level"]): r for r in report.get("table") or []}
+    if not table:
         return []
-    low = _low_recall(saved, rows)
-    off = sorted((r for r in rows if _off(r)), key=lambda r: -abs(r["prevalence"] - r["mean_proba"]) * math.sqrt(r["n"]))
-    told = [_low_sentence(r, unit, positive) for r in low[:3]]
-    told += [
-        f"For {_slice(r)} it expected {share(r['mean_proba'])} {positive} and {share(r['prevalence'])} were, of {count(r['n'])} {unit}."
-        for r in off[:3]
+    found = [
+        (w.get("kind"), table[w.get("column"), w.get("level")]) for w in report.get("worst") or [] if (w["column"], w["level"]) in table
     ]
-    if not told:
-        return [
-            f"None of {len(rows)} slices looked at ({listed(dict.fromkeys(r['column'] for r in rows))}) does worse than chance explains."
-        ]
-    return told
+    missed = [row for kind, row in found if kind == "missed"][:3]
+    off = [row for kind, row in found if kind == "probability"][:3]
+    told = [_missed(row, unit, positive) for row in missed] + [_expected(row, unit, positive) for row in off]
+    looked = listed(dict.fromkeys(str(column) for column, _ in table))
+    return told or [f"None of the {len(table)} slices looked at ({looked}) does worse than chance explains."]
 
 
-def _low_sentence(row, unit, positive):
+def _missed(row, unit, positive):
     caught = _of((row["recall"], row.get("lower"), row.get("upper")), of_100)
-    return f"For {_slice(row)} it catches only {caught} {positive} ones; {count(row['n'])} {unit} were looked at."
+    told = f"For {row['column']} {row['level']} it catches only {caught} {positive} {unit}"
+    return f"{told}; there were {count(row.get('positives'))} of {count(row['n'])}."
 
 
-def _low_recall(saved, rows):
-    "Slices in which clearly less is caught than overall: by half an interval more, since many slices are looked at."
-    overall = saved.result("outcome_oof").get("recall")
-    rows = [r for r in rows if _known(overall) and _known(r.get("upper"))]
-    low = [r for r in rows if r["upper"] + 0.5 * (r["upper"] - r["recall"]) < overall]
-    return sorted(low, key=lambda r: (r["recall"] - overall) * math.sqrt(r["n"]))
+def _expected(row, unit, positive):
+    more = "more" if row["prevalence"] > row["mean_proba"] else "fewer"
+    told = f"For {row['column']} {row['level']} there were {more} {positive} {unit} than it expected"
+    return f"{told}: {share(row['prevalence'])} against {share(row['mean_proba'])}, of {count(row['n'])} {unit}."
 
-# %% ../../nbs/80_apps/00_story.ipynb #470e3d82
-def _off(row):
-    "Did more or fewer positive rows come than the model expected, beyond chance?"
-    spread = math.sqrt(max(row["mean_proba"] * (1 - row["mean_proba"]), 1e-9) / max(1, row["n"]))
-    return abs(row["prevalence"] - row["mean_proba"]) > max(4 * spread, 0.01)
-
-# %% ../../nbs/80_apps/00_story.ipynb #985de660
-def _slice(row):
-    return f"{row['column']} {row['level']}"
-
-# %% ../../nbs/80_apps/00_story.ipynb #e058dd64
+# %% ../../nbs/80_apps/00_story.ipynb #94b1a972
 def _left_out(saved):
     rows, told = saved.result("leaks_report").get("table") or [], []
     caught = [r["column"] for r in rows if r.get("codes")]
@@ -428,8 +436,10 @@ def _left_out(saved):
         )
     if declared:
         told.append(
-            f"Only the declaration in the contract caught {listed(declared, most=10)}: known only afterwards, though the data do not show it."
+            f"Only the declaration in the contract caught {listed(declared, most=10)}: known only afterwards, though no data show it."
         )
+    elif caught and any(r.get("declared") for r in rows):
+        told.append("The contract declares no column as known only afterwards that the evidence would have missed.")
     for row in kept:
         told.append(f"{row['column']} has a leak alert and is used all the same: {row.get('reason') or 'no reason was given'}.")
     dropped = [c for c in saved.recipe.get("drop") or {} if c not in caught + declared]
@@ -522,3 +532,48 @@ def story(run):
                 "left_out": _left_out, "when": _when}  # fmt: skip
     told = {name: [s for s in tell(saved) if s] for name, tell in sections.items()}
     return Story(question=saved.word("question", saved.path.name), run_id=saved.id, **told)
+
+# %% ../../nbs/80_apps/00_story.ipynb #ad21d593
+def example_run(folder, *, rows=5000, random_state=0):
+    "A small finished run of the flights example, in `folder`. Returns the `Run`. For trying out pages; takes a few seconds."
+    from mltoolkit.core import silent
+    from mltoolkit.data.examples import load_example
+    from mltoolkit.modeling.comparison import compare
+    from mltoolkit.modeling.splitting import split
+    from mltoolkit.production.recipe import example_recipe
+    from mltoolkit.production.runs import RunFolder
+
+    recipe = example_recipe().with_params({"data.rows": rows, "train.models": ["dummy", "hgb"]})
+    stages = ["train", "evaluate", "explain"]
+    writer = RunFolder.create(recipe, folder=Path(folder), stages=stages, params={"data.rows": rows}, sources={}, where=Path.cwd())
+    data = load_example("flights", rows=rows).drop([c for c in recipe.drop])
+    cut = split(data, test_from=recipe.split.test_from, n_splits=3, gap="1D")
+    found = compare(data, list(recipe.train.models), cut, n_resamples=100, random_state=random_state, progress=silent)
+    results = writer.path / "results"
+    made = {"split": cut, "comparison": found, **_example_results(results, recipe, data, cut, found, random_state)}
+    for name, result in made.items():
+        result.save(results / f"{name}.json")
+    for stage in writer.manifest["stages"]:
+        stage.update(state="done")
+    return writer.finish(0.0)
+
+# %% ../../nbs/80_apps/00_story.ipynb #a30f585a
+def _example_results(results, recipe, data, cut, found, random_state):
+    "The results of evaluating and explaining, by name; the opening of the test is recorded in the folder `results`."
+    from mltoolkit.core import silent
+    from mltoolkit.explainability.attribution import explain
+    from mltoolkit.explainability.slices import slices
+    from mltoolkit.modeling.decision import decide, evaluate_at
+    from mltoolkit.modeling.locked import LockedTest
+
+    y, proba, rows = found.oof["y"].to_numpy(), found.proba(), found.oof["row"].to_numpy()
+    costs = {"cost_fp": recipe.costs.fp, "cost_fn": recipe.costs.fn, "random_state": random_state}
+    decision, model, test = decide(y, proba, **costs), found.fit_best(data), LockedTest(data, cut)
+    test.open(results / "opening.json", model_hash="example", threshold=decision.threshold)
+    locked = model.predict_proba(test.X[list(found.features)])[:, 1]
+    explained = explain(model, test.data, rows=2, n_background=20, n_repeats=2, max_rows=500, random_state=random_state, progress=silent)
+    return {
+        "decision": decision, "outcome_oof": evaluate_at(y, proba, decision.threshold, **costs),
+        "slices": slices(data.take(rows), y, proba, by=["carrier"], threshold=decision.threshold),
+        "outcome": evaluate_at(test.data.y.to_numpy(), locked, decision.threshold, **costs), "explanation": explained,
+    }  # fmt: skip

@@ -132,7 +132,7 @@ def plot_importance(result, ax=None, *, most=12, dark=False):
     _title(ax, "What the predictions lean on")
     return ax
 
-# %% ../../nbs/60_plots/20_charts.ipynb #8d6f1803
+# %% ../../nbs/60_plots/20_charts.ipynb #870c9037
 def plot_local(result, row=None, ax=None, *, most=8, dark=False):
     "How each column moved the prediction of one explained row (default: the first), in percentage points."
     table = _table(result, "local", ["row", "column", "value", "contribution"], "an Explanation")
@@ -142,7 +142,7 @@ def plot_local(result, row=None, ax=None, *, most=8, dark=False):
         raise InputError("`row` must be one of the explained rows", got=repr(row), fix=did_you_mean(row, table["row"].unique()))
     chosen = chosen.sort_values("contribution", key=abs, ascending=False).head(most)
     ax, colors = _axes(ax, dark=dark, height=0.9 + 0.3 * len(chosen))
-    tones = [colors["bar"] if v >= 0 else colors["warn"] for v in chosen["contribution"]]
+    tones = [colors["warn"] if v > 0 else colors["bar"] for v in chosen["contribution"]]
     ax.barh(range(len(chosen)), 100 * chosen["contribution"], color=tones, height=0.6)
     ax.axvline(0, color=colors["dim"], linewidth=1)
     ax.set_yticks(range(len(chosen)), [_cut(f"{c} = {v}") for c, v in zip(chosen["column"], chosen["value"])])

@@ -33,6 +33,12 @@ evaluate: {slices: [carrier, month]}
 """
 
 
+WORST = [
+    {"column": "carrier", "level": "UA", "kind": "missed", "n": 9000, "positives": 630, "value": 0.41, "expected": 0.66, "text": "..."},
+    {"column": "carrier", "level": "<script>alert(1)</script>", "kind": "probability", "n": 120, "positives": 24, "value": 0.1, "expected": 0.2, "text": "..."},
+]  # fmt: skip
+
+
 def frame(**columns):
     rows = len(next(iter(columns.values())))
     kinds = {bool: "bool", int: "int64", float: "float64"}
@@ -67,7 +73,7 @@ def results():
     importance = frame(column=["sched_dep_time", "precip", "dest", "<b>hostile</b>", "visib", "wind_gust"], importance=[0.0121, 0.008, 0.005, 0.004, 0.0001, -0.0001],
                        lower=[0.0101, 0.0071, 0.004, 0.003, -0.0002, -0.0003], upper=[0.0142, 0.009, 0.006, 0.005, 0.0004, 0.0001])  # fmt: skip
     local = frame(row=[11, 11, 11, 42, 42, 42], column=["precip", "dest", "sched_dep_time"] * 2, value=["0.3", "ORD", "1945", "0.0", "LAX", "600"],
-                  contribution=[0.21, 0.04, 0.09, -0.02, -0.01, -0.04])  # fmt: skip
+                  contribution=[0.21, 0.04, 0.09, -0.02, -0.01, -0.04], error=[0.001] * 6)  # fmt: skip
     return {
         "split": result("Split", kind="time", description="In time: 5 expanding folds; the 53,207 rows from 2013-11-01 on are locked.",
                         table=frame(fold=["1", "locked test"], train_rows=[40000, 270000], valid_rows=[45000, 53207],
@@ -89,13 +95,13 @@ def results():
                            calibration=frame(bin=list(range(6)), mean_predicted=[0.01, 0.04, 0.08, 0.15, 0.3, 0.5], observed=[0.012, 0.037, 0.082, 0.14, 0.33, 0.41],
                                              lower=[0.009, 0.03, 0.07, 0.12, 0.28, 0.35], upper=[0.015, 0.044, 0.09, 0.17, 0.37, 0.47], count=[60000, 50000, 40000, 9000, 2000, 700]),
                            curve=frame(precision=[0.1 + 0.7 * (1 - r) for r in recall], recall=recall, threshold=thresholds)),
-        "slices": result("SliceReport", worst=[], table=frame(column=["carrier"] * 5, level=levels, n=n, prevalence=rate, mean_proba=[0.12, 0.072, 0.09, 0.1, 0.1],
+        "slices": result("SliceReport", worst=WORST, overall={"recall": 0.66}, table=frame(column=["carrier"] * 5, level=levels, n=n, positives=[1040, 630, 675, 24, 30], prevalence=rate, mean_proba=[0.12, 0.072, 0.09, 0.1, 0.1],
                                                              recall=[0.7, 0.41, 0.6, 0.5, None], precision=[0.2, 0.2, 0.21, 0.3, None], alarm_rate=[0.3, 0.1, 0.2, 0.2, 0.1],
                                                              brier=[0.1, 0.06, 0.07, 0.1, 0.2], lower=[0.68, 0.39, 0.55, 0.3, None], upper=[0.72, 0.43, 0.65, 0.7, None])),
         "outcome_oof": outcome(0.66, 0.64, 0.68, 227000, 19600, 51000),
         "outcome": outcome(0.62, 0.58, 0.66, 53207, 4500, 11400),
         "opening": {"who": "demo", "when": "2026-11-23T14:02:11+00:00", "times_opened_before": 1, "threshold": 0.111},
-        "explanation": result("Explanation", importance=importance, local=local, base=0.085, predictions=[0.43, 0.02]),
+        "explanation": result("Explanation", importance=importance, local=local, base=0.085, predictions=frame(row=[11, 42], prediction=[0.425, 0.015])),
     }  # fmt: skip
 
 
