@@ -34,7 +34,7 @@ class Opening(Result):
         before = "for the first time" if not count else f"after {count} earlier opening{'s' if count > 1 else ''}"
         return f"The locked test was opened {before}, by {self.who} on {self.when[:10]}, with the threshold fixed at {self.threshold:.3g}."
 
-# %% ../../nbs/30_modeling/60_locked.ipynb #8084e894
+# %% ../../nbs/30_modeling/60_locked.ipynb #8d685626
 def open_test(record, *, data_hash, model_hash, threshold, who=None, ledger=None):
     """Write the record of an opening to the path `record`, then return it as an Opening. Refused if the record exists.
 
@@ -54,9 +54,9 @@ def open_test(record, *, data_hash, model_hash, threshold, who=None, ledger=None
         opening = Opening(who=who or _user(), when=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"), data_hash=str(data_hash),
                           model_hash=str(model_hash), threshold=float(threshold), times_opened_before=before)  # fmt: skip
         entry = {k: getattr(opening, k) for k in ("who", "when", "data_hash", "model_hash", "threshold")} | {"record": record.name}
+        torn = ledger.exists() and ledger.read_bytes()[-1:] not in (b"", b"\n")  # a crash cut the last line short
         with ledger.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
-            file.flush()
+            file.write("\n" * torn + json.dumps(entry, ensure_ascii=False) + "\n")
         opening.save(record)
     return opening
 

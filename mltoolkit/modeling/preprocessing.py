@@ -167,7 +167,7 @@ def describe(name, numeric_columns, category_columns, *, random_state=0):
     encoded = ENCODINGS[model.encoding](list(numeric_columns), list(category_columns))
     return Call("sklearn.pipeline.Pipeline", ([*encoded, last],))
 
-# %% ../../nbs/30_modeling/10_preprocessing.ipynb #03cb6145
+# %% ../../nbs/30_modeling/10_preprocessing.ipynb #00ee326d
 def make_pipeline_for(model, X, *, random_state=0):
     "An unfitted scikit-learn Pipeline of `model` (a name in MODELS, an estimator or a Pipeline) for the columns of the DataFrame X."
     numbers, categories = column_kinds(X)
@@ -176,7 +176,7 @@ def make_pipeline_for(model, X, *, random_state=0):
     from sklearn.base import clone, is_classifier
     from sklearn.pipeline import Pipeline
 
-    if not is_classifier(model) or not hasattr(model, "predict_proba"):
+    if not hasattr(model, "predict_proba") or not is_classifier(model):
         fix = f"Use one of {', '.join(MODELS)}, or a scikit-learn classifier object such as `LogisticRegression()`."
         raise InputError("a model must be a classifier with `predict_proba`", got=type(model).__name__, fix=fix)
     estimator = clone(model)

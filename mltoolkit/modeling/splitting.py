@@ -164,7 +164,7 @@ def _enough(n, n_splits):
         raise InputError(f"{n_splits} folds need at least {2 * (n_splits + 1)} development rows with a known target", got=f"{n:,}",
                          fix="Take fewer folds (`n_splits=`) or more rows.")  # fmt: skip
 
-# %% ../../nbs/30_modeling/00_splitting.ipynb #52b65748
+# %% ../../nbs/30_modeling/00_splitting.ipynb #efd2dc3e
 def _split_grouped(data, known, y, *, test_size, n_splits, random_state, **_):
     from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold
 
@@ -172,7 +172,7 @@ def _split_grouped(data, known, y, *, test_size, n_splits, random_state, **_):
     if column.isna().any():
         raise InputError("every row with a known target needs a group", got=f"{int(column.isna().sum()):,} rows without {data.group!r}",
                          fix="Drop these rows, or give each of them a group of its own.")  # fmt: skip
-    groups = pd.factorize(column)[0]
+    groups = pd.factorize(column, sort=True)[0]  # numbered in their own order, as scikit-learn would
     if groups.max() + 1 < n_splits + 1:
         raise InputError(f"{n_splits} folds and a locked test need at least {n_splits + 1} groups", got=f"{groups.max() + 1}",
                          fix="Take fewer folds (`n_splits=`) or another group.")  # fmt: skip
