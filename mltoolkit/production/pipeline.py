@@ -88,10 +88,11 @@ def _teller(report, progress):
 
     return tell
 
-# %% ../../nbs/50_production/30_pipeline.ipynb #8bb4428e
+# %% ../../nbs/50_production/30_pipeline.ipynb #06ebf55f
 KERNEL_ENVIRONMENT = {
     "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NUMEXPR_NUM_THREADS": "1",
     "TQDM_DISABLE": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1", "MLTOOLKIT_TELEMETRY": "0", "DO_NOT_TRACK": "1",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
 }  # fmt: skip
 
 # %% ../../nbs/50_production/30_pipeline.ipynb #4ab5d645

@@ -5,6 +5,7 @@ from tiny_templates import write_template
 
 from mltoolkit.production.recipe import example_recipe
 
+
 @pytest.fixture
 def tiny(tmp_path):
     "A function that makes a template folder of stages given as name=work, in order."
