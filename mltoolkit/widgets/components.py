@@ -175,10 +175,10 @@ def tabs(items, here, *, action="tab"):
     ]  # fmt: skip
     return tag("div", *row, class_="mlt-tabs", role="tablist")
 
-# %% ../../nbs/70_widgets/00_components.ipynb #d115c97a
+# %% ../../nbs/70_widgets/00_components.ipynb #bc3c4822
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    "How a table shows one of its columns. `hide`: left out where the table is less than 750 (wide), 640 (middle) or 470 pixels (narrow)."
+    "How a table shows one of its columns. `hide`: left out where the table is less than 750 (wide), 640 (middle) or 560 pixels (narrow)."
 
     name: str
     label: str = ""

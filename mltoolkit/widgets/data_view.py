@@ -55,7 +55,7 @@ def relation_of(profile):
     rows = profile.relation.to_dict("records")
     return {r["column"]: (r["auc"], r.get("lower"), r.get("upper")) for r in rows if r["auc"] == r["auc"]}
 
-# %% ../../nbs/70_widgets/28_data_view.ipynb #0f912f49
+# %% ../../nbs/70_widgets/28_data_view.ipynb #15ab3188
 def bars_of(column):
     "The counts that picture a column: its histogram, or how often its most frequent values occur; perhaps empty."
     if column.histogram and len(column.histogram.get("counts", ())):
@@ -88,7 +88,7 @@ def key_figures(column, relation):
         out += [(str(value), f"{count:,} ({share_text(count, column.n)})") for value, count in list(column.top)[:5]]
     if column.name in relation:
         auc, lower, upper = relation[column.name]
-        out.append(("AUC alone", f"{auc:.3f}" + (f" ({lower:.3f} to {upper:.3f})" if lower == lower and lower is not None else "")))
+        out.append(("AUC", f"{auc:.3f}" + (f" ({lower:.3f} to {upper:.3f})" if lower == lower and lower is not None else "")))
     return out
 
 # %% ../../nbs/70_widgets/28_data_view.ipynb #e4232878

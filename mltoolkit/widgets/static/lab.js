@@ -88,7 +88,13 @@ function receive(store, message) {
     changed.push(name);
   }
   store.heard = true;
-  for (const view of store.views) view(message.full ? null : changed);
+  for (const view of [...store.views]) {
+    try {
+      view(message.full ? null : changed);
+    } catch (error) {
+      console.error("mltoolkit lab:", error);
+    }
+  }
 }
 
 const htmlOf = (value) => (value instanceof Map ? [...value.values()].join("") : value);
@@ -173,7 +179,8 @@ function build(model, store, el) {
   const filled = new WeakSet();
   function fillPlaces(scope, changed) {
     for (const place of scope.querySelectorAll("[data-region]")) {
-      if (place.parentElement.closest("[data-region]") !== (scope === root ? null : scope)) continue;
+      if (!scope.contains(place)) continue; // it went away with what was filled before it
+      if (place.parentElement.closest("[data-region]") !== (scope === root ? null : scope)) continue; // filled with its own place
       const name = place.dataset.region;
       if (!changed || changed.includes(name) || !filled.has(place)) fill(place, htmlOf(store.regions.get(name) || ""));
       filled.add(place);
@@ -255,7 +262,10 @@ function build(model, store, el) {
     [root, "scroll", (event) => event.target.dataset?.scroll && store.scroll.set(event.target.dataset.scroll, [event.target.scrollTop, event.target.scrollLeft]), true],
     [root, "focusin", (event) => (store.focus = event.target)],
     // JupyterLab's one-letter shortcuts must not fire while somebody works in here; Ctrl+S and its kind still do.
-    [window, "keydown", (event) => root.toggleAttribute("data-lm-suppress-shortcuts", !(event.ctrlKey || event.metaKey)), true],
+    // It looks for this attribute from the focused element upwards, so the focused element itself has to carry it.
+    [window, "keydown", (event) => {
+      if (root.contains(event.target)) event.target.toggleAttribute("data-lm-suppress-shortcuts", !(event.ctrlKey || event.metaKey));
+    }, true],
   ];
   for (const [target, name, listener, capture] of listeners) target.addEventListener(name, listener, !!capture);
   store.views.add(show);
