@@ -106,7 +106,7 @@ def _importance_table(predict, X, y, blocks, n_repeats, random_state, tracker):
     table = pd.DataFrame(rows).sort_values("importance", ascending=False, kind="stable", ignore_index=True)
     return table, float(losses.mean())
 
-# %% ../../nbs/40_explainability/00_attribution.ipynb #226f45bc
+# %% ../../nbs/40_explainability/00_attribution.ipynb #25986d80
 def explain(model, data, *, target=None, background=None, rows=5, n_background=100, n_permutations=4, n_repeats=5, max_rows=5_000,
             random_state=0, progress=None, cancel=None):  # fmt: skip
     """Explain a fitted pipeline on rows it has not seen: an Explanation in the original columns.
@@ -129,7 +129,7 @@ def explain(model, data, *, target=None, background=None, rows=5, n_background=1
     return Explanation(importance=importance, local=local, predictions=predictions, base=base, output="probability", log_loss=loss,
                        n_background=len(typical), n_permutations=n_permutations, n_importance_rows=n)  # fmt: skip
 
-
+# %% ../../nbs/40_explainability/00_attribution.ipynb #c9c0548c
 def _local_table(predict, X, rows, chosen, typical, n_permutations, random_state, tracker):
     table = pd.concat([typical, X.iloc[rows]], ignore_index=True)
     background, parts = predict(typical), []
@@ -143,7 +143,7 @@ def _local_table(predict, X, rows, chosen, typical, n_permutations, random_state
     empty = pd.DataFrame(columns=["row", "column", "value", "contribution", "error"])
     return (pd.concat(parts, ignore_index=True) if parts else empty), float(background.mean())
 
-
+# %% ../../nbs/40_explainability/00_attribution.ipynb #905c0a41
 def value_text(value):
     "A cell as it would be read in the table: 2004 and not 2,004, at most six digits, 'missing' for missing."
     if pd.isna(value):
@@ -161,7 +161,7 @@ def _global_part(predict, data, X, max_rows, n_repeats, random_state, tracker):
     table, loss = _importance_table(predict, X.iloc[known[kept]].reset_index(drop=True), y[kept], blocks, n_repeats, random_state, tracker)
     return table, loss, len(kept)
 
-# %% ../../nbs/40_explainability/00_attribution.ipynb #d71da29e
+# %% ../../nbs/40_explainability/00_attribution.ipynb #0bb5e7fa
 def _inputs(model, data):
     "The columns of the Dataset that the model takes, in the model's order."
     names = list(getattr(model, "feature_names_in_", data.features))
@@ -173,7 +173,7 @@ def _inputs(model, data):
         raise InputError("there must be rows to explain with", got="an empty table", fix="Pass rows the model has not learned from.")
     return data.frame[names].reset_index(drop=True)
 
-
+# %% ../../nbs/40_explainability/00_attribution.ipynb #aadd0373
 def _predictor(model):
     "A function from a table to the probabilities of the positive class, on one thread."
     if not hasattr(model, "predict_proba"):
@@ -202,7 +202,7 @@ def _rows_to_explain(rows, X, predict):
     rows = [int(r) for r in rows]
     return rows, predict(X.iloc[rows]) if rows else np.array([])
 
-
+# %% ../../nbs/40_explainability/00_attribution.ipynb #977224e5
 def _sample(X, n, rng):
     return X.iloc[np.sort(rng.choice(len(X), size=min(n, len(X)), replace=False))].reset_index(drop=True)
 

@@ -32,7 +32,7 @@ class SliceReport(Result):
         weak = {(entry["column"], entry["level"]) for entry in self.worst}
         return {"slices": len(self.table), "weak": len(weak), "recall": self.overall["recall"], "threshold": self.threshold}
 
-# %% ../../nbs/40_explainability/10_slices.ipynb #a4e70aeb
+# %% ../../nbs/40_explainability/10_slices.ipynb #d8d65fa0
 def slice_levels(column, *, min_rows=100):
     "(codes, level names) of a column: the slice of each row. Levels come in their natural order, then 'other' and 'missing'."
     if column.dtype.kind == "M" or isinstance(column.dtype, pd.DatetimeTZDtype):
@@ -53,7 +53,7 @@ def slice_levels(column, *, min_rows=100):
         names = [n for n, s in zip(names, small) if not s] + [f"other ({int(small.sum())} levels)"]
     return np.where(codes < 0, len(names), codes), [*names, "missing"] if (codes < 0).any() else names
 
-
+# %% ../../nbs/40_explainability/10_slices.ipynb #47806d55
 def _sortable(column):
     return pd.api.types.infer_dtype(column, skipna=True) not in ("mixed", "mixed-integer")
 

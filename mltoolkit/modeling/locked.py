@@ -34,7 +34,7 @@ class Opening(Result):
         before = "for the first time" if not count else f"after {count} earlier opening{'s' if count > 1 else ''}"
         return f"The locked test was opened {before}, by {self.who} on {self.when[:10]}, with the threshold fixed at {self.threshold:.3g}."
 
-# %% ../../nbs/30_modeling/60_locked.ipynb #8d685626
+# %% ../../nbs/30_modeling/60_locked.ipynb #866d1049
 def open_test(record, *, data_hash, model_hash, threshold, who=None, ledger=None):
     """Write the record of an opening to the path `record`, then return it as an Opening. Refused if the record exists.
 
@@ -60,7 +60,7 @@ def open_test(record, *, data_hash, model_hash, threshold, who=None, ledger=None
         opening.save(record)
     return opening
 
-
+# %% ../../nbs/30_modeling/60_locked.ipynb #db134ba3
 def openings(ledger):
     "The entries of a ledger, oldest first, as a list of dicts. A line that was cut short by a crash counts as an unreadable opening."
     entries = []

@@ -62,7 +62,7 @@ def checked(y, proba):
                          fix="Use `predict_proba`, not `decision_function`.")  # fmt: skip
     return y.astype(np.int8), proba
 
-# %% ../../nbs/30_modeling/20_metrics.ipynb #85dd495a
+# %% ../../nbs/30_modeling/20_metrics.ipynb #ad674610
 class Scorer:
     "The four metrics of one set of predictions under many weightings. Sorts once."
 
@@ -82,7 +82,7 @@ class Scorer:
         flagged = np.cumsum(sorted_weights)[self.last]  # weight of all rows down to each step
         return np.array([weights @ self.losses / total, *_ranking(positives, flagged), weights @ self.squares / total])
 
-
+# %% ../../nbs/30_modeling/20_metrics.ipynb #25258206
 def _ranking(positives, flagged):
     "(average precision, ROC AUC) from cumulative sums along the steps; nan where a class has no weight."
     n_positive, n_negative = positives[-1], flagged[-1] - positives[-1]
@@ -117,7 +117,7 @@ def blocks_of(data, rows=None, *, at_least=10):
             return codes
     return np.arange(len(rows))
 
-# %% ../../nbs/30_modeling/20_metrics.ipynb #68e014c1
+# %% ../../nbs/30_modeling/20_metrics.ipynb #2d31d4de
 def block_draws(blocks, n_rows, n_resamples, random_state):
     "(block code of every row, a generator of `n_resamples` arrays: how often each block is drawn). None: every row is a block."
     codes = np.arange(n_rows) if blocks is None else pd.factorize(np.asarray(blocks), use_na_sentinel=False)[0]
@@ -127,7 +127,7 @@ def block_draws(blocks, n_rows, n_resamples, random_state):
     draws = (np.bincount(rng.integers(n_blocks, size=n_blocks), minlength=n_blocks).astype(float) for _ in range(n_resamples))
     return codes, draws
 
-
+# %% ../../nbs/30_modeling/20_metrics.ipynb #281a068b
 def bootstrap_sums(values, *, blocks=None, n_resamples=500, random_state=0):
     "Sums of each row of `values` (k, n) over block resamples: array (n_resamples, k)."
     codes, draws = block_draws(blocks, values.shape[1], n_resamples, random_state)

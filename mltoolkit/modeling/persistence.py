@@ -19,7 +19,7 @@ from .preprocessing import column_kinds
 __all__ = ['MAX_LEVELS', 'KNOWN_TYPES', 'InputSchema', 'input_schema', 'CheckedInput', 'check_input', 'save_model', 'load_model',
            'load_schema']
 
-# %% ../../nbs/30_modeling/70_persistence.ipynb #64eeac85
+# %% ../../nbs/30_modeling/70_persistence.ipynb #5dbe5f8f
 MAX_LEVELS = 1_000
 
 
@@ -41,7 +41,7 @@ class InputSchema(Result):
         kinds = [c["type"] for c in self.columns]
         return {"columns": len(kinds), "numbers": kinds.count("number") + kinds.count("integer"), "categories": kinds.count("category")}
 
-
+# %% ../../nbs/30_modeling/70_persistence.ipynb #d8e1eb86
 def input_schema(X):
     "The InputSchema of the table of features that a model was trained on."
     numbers, _ = column_kinds(X)
@@ -64,7 +64,7 @@ def _describe(column, is_number):
 def _plain(value):
     return value.item() if hasattr(value, "item") else value
 
-# %% ../../nbs/30_modeling/70_persistence.ipynb #ac6da8f2
+# %% ../../nbs/30_modeling/70_persistence.ipynb #0c36a216
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CheckedInput(Result):
     "A table that fits an input schema, and what is unusual about it."
@@ -74,7 +74,7 @@ class CheckedInput(Result):
     def summary(self):
         return {"rows": len(self.frame), "columns": self.frame.shape[1], "notes": len(self.notes)}
 
-
+# %% ../../nbs/30_modeling/70_persistence.ipynb #594f41e4
 def check_input(frame, schema):
     "`frame` with the columns a model expects, as a CheckedInput. InputError for a missing column or a wrong type."
     if not isinstance(frame, pd.DataFrame):
@@ -98,7 +98,7 @@ def check_input(frame, schema):
     table = pd.DataFrame(notes, columns=["column", "note", "rows", "example"])
     return CheckedInput(frame=pd.DataFrame(columns, index=frame.index), notes=table)
 
-# %% ../../nbs/30_modeling/70_persistence.ipynb #e38ca9e3
+# %% ../../nbs/30_modeling/70_persistence.ipynb #d06fabe2
 def _as_number(column, expected, notes):
     "The column as numbers; a note for those outside the range seen in training."
     name = expected["column"]
@@ -120,7 +120,7 @@ def _as_number(column, expected, notes):
             notes.append({"column": name, "note": note, "rows": int(outside.sum()), "example": f"{values[outside][0]:g}"})
     return pd.Series(values, index=column.index) if numbers.dtype.kind not in "iu" or numbers.isna().any() else numbers
 
-
+# %% ../../nbs/30_modeling/70_persistence.ipynb #3b6e0808
 def _as_category(column, expected, notes):
     "The column as levels; a note for those not seen in training."
     name, levels, known = expected["column"], expected.get("levels"), column.dropna()
@@ -140,7 +140,7 @@ def _value_kind(value):
     value = _plain(value)
     return "text" if isinstance(value, str) else "yes or no" if isinstance(value, bool) else "numbers"
 
-# %% ../../nbs/30_modeling/70_persistence.ipynb #d9f670f8
+# %% ../../nbs/30_modeling/70_persistence.ipynb #c3389681
 KNOWN_TYPES = (
     "numpy.dtype",
     "sklearn._loss.link.LogitLink",
@@ -166,7 +166,7 @@ def save_model(model, path, *, schema):
     write_json(path.with_name("input_schema.json"), {"version": 1, "columns": list(schema.columns)})
     return path
 
-
+# %% ../../nbs/30_modeling/70_persistence.ipynb #ef850f32
 def load_model(path):
     "The fitted pipeline that `save_model` wrote. A file with unknown types is refused with their names, and not loaded."
     import skops.io

@@ -69,7 +69,7 @@ def build(value):
         return cls(*(build(a) for a in value.args), **{k: build(v) for k, v in value.keywords.items()})
     return type(value)(build(v) for v in value) if isinstance(value, (list, tuple)) else value
 
-# %% ../../nbs/30_modeling/10_preprocessing.ipynb #2d2dd8a3
+# %% ../../nbs/30_modeling/10_preprocessing.ipynb #efda81a3
 def source(value, *, names=(), indent=0, width=110):
     "Python text of `value`. `names`: pairs (list of columns, variable name to print for it)."
     for columns, variable in names:
@@ -87,7 +87,7 @@ def source(value, *, names=(), indent=0, width=110):
     lines = [f"{pad}{k}{source(v, names=names, indent=indent + 4, width=width)}," for k, v in parts]
     return "\n".join([left, *lines, " " * indent + right])
 
-
+# %% ../../nbs/30_modeling/10_preprocessing.ipynb #2be65ee6
 def _opened(value):
     "(opening text, parts, closing text): parts are pairs of keyword text and value. A call on one list opens both at once."
     if not isinstance(value, Call):

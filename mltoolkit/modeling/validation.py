@@ -98,7 +98,7 @@ def _note(warning):
         return "did not converge"
     return f"{warning.category.__name__}: {str(warning.message).strip().splitlines()[0][:120]}"
 
-# %% ../../nbs/30_modeling/30_validation.ipynb #0d82355c
+# %% ../../nbs/30_modeling/30_validation.ipynb #d45b62db
 SMALL = 400_000  # training rows times fits up to which one process is enough
 
 
@@ -123,7 +123,7 @@ def run_fits(tasks, n_jobs, tracker):
             warnings.simplefilter("ignore")
             results.close()
 
-
+# %% ../../nbs/30_modeling/30_validation.ipynb #edcdd63f
 def _step_text(key):
     return f"{key[0]}, fold {key[1]}"
 
@@ -138,7 +138,7 @@ def n_processes(n_jobs, work=None):
         raise InputError("`n_jobs` must be a whole number of processes, or None", got=repr(n_jobs), fix="Write e.g. `n_jobs=2`.")
     return int(n_jobs) if n_jobs > 0 else max(1, cpu_count() + 1 + int(n_jobs))
 
-# %% ../../nbs/30_modeling/30_validation.ipynb #dc1da8d0
+# %% ../../nbs/30_modeling/30_validation.ipynb #d9e96f3e
 def cross_validate_oof(data, models=None, split=None, *, drop=(), n_jobs=None, random_state=0, progress=None, cancel=None):
     """Out-of-fold probabilities of every model in `models` over the folds of `split` (a `Split` of this Dataset).
 
@@ -159,7 +159,7 @@ def cross_validate_oof(data, models=None, split=None, *, drop=(), n_jobs=None, r
     table = pd.concat(predictions, ignore_index=True)
     return OutOfFold(predictions=table, fits=pd.DataFrame(fits), models=tuple(models), features=tuple(features))
 
-
+# %% ../../nbs/30_modeling/30_validation.ipynb #858f6212
 def _tasks(data, models, split, drop, random_state):
     models, features = named_models(models), feature_names(split.checked(data), drop)
     development = split.development_data(data)

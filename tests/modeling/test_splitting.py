@@ -141,6 +141,8 @@ def test_a_split_belongs_to_its_data():
     for d in (other, data(time="t").take(np.arange(300))):
         with pytest.raises(InputError, match="belongs to the data"):
             split.development_data(d)
+    with pytest.raises(InputError, match="Dataset"):
+        split.locked(table())
     assert len(split.locked(data(time="t"))) == len(split.test)
 
 
