@@ -91,7 +91,7 @@ def _test_table(saved):
     heads = ["", *(h for name, _ in both for h in (f"{name}, %:n", "95 % interval:n"))]
     return _table(heads, rows, caption="The same threshold, in cross-validation and on the locked test rows") if both else None
 
-# %% ../../nbs/80_apps/10_report.ipynb #722939a6
+# %% ../../nbs/80_apps/10_report.ipynb #cd35ed6c
 def _cost(saved, told):
     decision, costs = saved.result("decision"), saved.recipe.get("costs") or {}
     rows = sorted(
@@ -116,7 +116,8 @@ def _cost(saved, told):
         )
     drawing = svg.line_chart(series, x_label="alarm from this probability on", y_label=currency, x_format=svg.percent, width=520,
                              ylim=(0, max(max(s["y"]) for s in series) * 1.05), title="Cost over threshold",
-                             mark={"x": best["threshold"], "y": best["cost"], "text": f"lowest at {share(best['threshold'])}"})  # fmt: skip
+                             mark={"x": best["threshold"], "y": best["cost"], "below": True,
+                                   "text": f"lowest at {share(best['threshold'])}"})  # fmt: skip
     prices = f"a miss {money(costs.get('fn', 1))}, a false alarm {money(costs.get('fp', 1))}"
     caption = f"Cost of all mistakes in cross-validation, in {currency}: {prices}."
     text = [f"An alarm is raised from a probability of {share(best['threshold'])} on: there the mistakes cost least in cross-validation."]
@@ -127,15 +128,16 @@ def _cost(saved, told):
         note="The prices are those of the recipe. Other prices, another threshold.",
     )
 
-# %% ../../nbs/80_apps/10_report.ipynb #a3e924fa
+# %% ../../nbs/80_apps/10_report.ipynb #a9a0d933
 def _slices(saved, told):
     rows = saved.result("slices").get("table") or []
     tables = [
         _slice_table(saved, name, [r for r in rows if str(r.get("column")) == name])
         for name in dict.fromkeys(str(r.get("column")) for r in rows)
     ]
-    note = "Caught: with its 95 % interval. Dashed: all together. Levels with few rows have wide intervals; read them so." if tables else ""
-    return _section("Where it fails", told.failures, tables=[t for t in tables if t], note=note)
+    note = "In cross-validation. Caught: with its 95 % interval; dashed: all together. Levels with few rows have wide intervals."
+    note += " What comes early in time was predicted from fewer rows." if saved.result("split").get("kind") == "time" else ""
+    return _section("Where it fails", told.failures, tables=[t for t in tables if t], note=note if tables else "")
 
 
 def _slice_table(saved, name, rows, most=40):
@@ -146,13 +148,13 @@ def _slice_table(saved, name, rows, most=40):
         caught = r.get("recall")
         said = f"{share(caught)} caught ({between(low, high)})" if known(caught) else "not known"
         drawn = svg.interval(caught, low, high, lo=0, hi=1, width=150, mark=overall, title=said)
-        rates = [share(r.get("prevalence")), share(r.get("mean_proba")), share(caught)]
-        cells.append([str(r.get("level")), count(r.get("n")), *rates, Markup(drawn), share(r.get("precision"))])
-    heads = [f"{name}:long", "rows:n", f"{positive}:n", "expected:n", "caught:n", "0 to 100 %:w", "alarms right:n"]
+        rates = [share(r.get("precision")), share(r.get("prevalence")), share(r.get("mean_proba"))]
+        cells.append([str(r.get("level")), count(r.get("n")), share(caught), Markup(drawn), *rates])
+    heads = [f"{name}:long", "rows:n", "caught:n", "0 to 100 %:w", "alarms right:n", f"{positive}:n", "expected:n"]
     left = f" (the first {most} of {len(rows)} levels)" if len(rows) > most else ""
     return _table(heads, cells, caption=f"By {name}{left}")
 
-
+# %% ../../nbs/80_apps/10_report.ipynb #5eb94a76
 def _by_level(row):
     "Levels that are numbers in their order, the others by how many rows they have."
     try:
@@ -425,12 +427,16 @@ def write_report(run, path=None):
     saved = run if isinstance(run, SavedRun) else SavedRun(run)
     return write_text(Path(path) if path else saved.path / "report.html", report_html(saved))
 
-# %% ../../nbs/80_apps/10_report.ipynb #9b182c75
+# %% ../../nbs/80_apps/10_report.ipynb #11884229
 def _left_out(saved, told):
     return _section("What was left out", points=told.left_out)
 
 
-APP = (_sure, _drives, _slices, _left_out, _run)
+def _when(saved, told):
+    return _section("When it was run", told.when)
+
+
+APP = (_sure, _drives, _slices, _left_out, _when)
 
 
 def app_html(run):

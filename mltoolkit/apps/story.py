@@ -43,13 +43,20 @@ def money(value, currency=""):
     digits = 0 if abs(value) >= 100 or float(value).is_integer() else 1
     return f"{value:,.{digits}f} {currency}".strip()
 
-# %% ../../nbs/80_apps/00_story.ipynb #80791b15
-def between(lower, upper, *, scale=100, unit=""):
-    "The ends of an interval, `58 to 66`; empty where there is none."
+# %% ../../nbs/80_apps/00_story.ipynb #8680597c
+def between(lower, upper, *, scale=100):
+    "The ends of an interval of shares, in per cent: `58 to 66`. With `scale=1` of amounts, to three digits. Empty where there is none."
     if not (known(lower) and known(upper)):
         return ""
-    digits = _digits(scale * max(abs(lower), abs(upper))) if scale == 100 else 0
-    return f"{scale * lower:,.{digits}f} to {scale * upper:,.{digits}f}{' ' + unit if unit else ''}"
+    if scale == 1:
+        return f"{_three(lower):,.0f} to {_three(upper):,.0f}"
+    digits = _digits(scale * max(abs(lower), abs(upper)))
+    return f"{scale * lower:,.{digits}f} to {scale * upper:,.{digits}f}"
+
+
+def _three(value):
+    "`12994` as `13000`: the ends of an interval are not known to the last digit."
+    return float(f"{value:.3g}")
 
 
 def _digits(percent):
@@ -271,7 +278,7 @@ def _alarm_for_all(outcome, fp, currency):
         ]
     return [f"An alarm for every one would cost {money(everyone, currency)}."]
 
-# %% ../../nbs/80_apps/00_story.ipynb #0d6333a1
+# %% ../../nbs/80_apps/00_story.ipynb #a7c56ea8
 def _figures(saved):
     outcome, locked = tested(saved)
     if not outcome:
@@ -298,8 +305,8 @@ def _saving_figure(saved, outcome):
         return []
     parts = [v / nothing if known(v) else None for v in (saving, lower, upper)]
     return [{"name": "saving", "value": parts[0], "lower": parts[1], "upper": parts[2], "text": share(parts[0]),
-             "range": between(*parts[1:]), "label": "of the cost of no alarms saved",
-             "note": f"{money(saving, currency)} of {money(nothing, currency)}"}]  # fmt: skip
+             "range": between(*parts[1:]), "label": "of the cost saved",
+             "note": f"{money(saving)} of {money(nothing, currency)}, against no alarms"}]  # fmt: skip
 
 # %% ../../nbs/80_apps/00_story.ipynb #50cbec56
 def _how_sure(saved):

@@ -165,13 +165,13 @@ def _points(xs, ys):
     pairs = [(float(x), float(y)) for x, y in zip(xs, ys) if x is not None and y is not None]
     return [(x, y) for x, y in pairs if math.isfinite(x) and math.isfinite(y)]
 
-# %% ../../nbs/60_plots/10_svg.ipynb #1e04e5d9
+# %% ../../nbs/60_plots/10_svg.ipynb #8ef4d1ee
 def line_chart(series, *, x_label="", y_label="", width=420, height=260, title="", xlim=None, ylim=None, mark=None,
                x_format=short, y_format=short):  # fmt: skip
     """Lines over common axes.
 
     `series`: dicts with `x`, `y` (equally long lists) and optionally `name`, `tone`, `dash`, `lower`, `upper`, `step` (True for steps).
-    `mark`: None or a dict with `x`, `y`, `text`: a dot with a word beside it and a thin line down to the axis.
+    `mark`: None or a dict with `x`, `y`, `text` (`below=True`: under the dot): a dot with a word and a thin line down to the axis.
     """
     lines = [{**s, "points": _points(s["x"], s["y"])} for s in series]
     every = [p for s in lines for p in s["points"]] or [(0.0, 0.0), (1.0, 1.0)]
@@ -193,7 +193,7 @@ def _path(plane, series):
     dash = f' stroke-dasharray="{series["dash"]}"' if series.get("dash") else ""
     return f'<path d="{moves}" fill="none" stroke="{color(series.get("tone", "accent"))}" stroke-width="2" stroke-linejoin="round"{dash}/>'
 
-# %% ../../nbs/60_plots/10_svg.ipynb #b03f1bdd
+# %% ../../nbs/60_plots/10_svg.ipynb #fdd25c09
 def _band(plane, series):
     up, down = _points(series["x"], series["upper"]), _points(series["x"], series["lower"])
     if not up or not down:
@@ -218,10 +218,11 @@ def _mark(plane, mark):
     x, y, floor = plane.x(mark["x"]), plane.y(mark["y"]), plane.height - plane.bottom
     side = -1 if x > plane.left + 0.6 * (plane.width - plane.left - plane.right) else 1
     anchor = "end" if side < 0 else "start"
-    word = text(x + 8 * side, max(plane.top + 10, y - 7), mark.get("text", ""), tone="ink", anchor=anchor, weight=600)
+    height = min(y + 17, floor - 4) if mark.get("below") else max(plane.top + 10, y - 7)
+    word = text(x + 8 * side, height, mark.get("text", ""), tone="ink", anchor=anchor, weight=600)
     return _line(x, y, x, floor, "dim", dash="2 3") + _dot(x, y, "accent", radius=5) + word
 
-# %% ../../nbs/60_plots/10_svg.ipynb #0e08a4f1
+# %% ../../nbs/60_plots/10_svg.ipynb #8dcf86f7
 def precision_recall(precision, recall, *, at=None, base=None, width=420, height=260, title="Precision and recall"):
     "The precision-recall curve. `at`: (recall, precision, text) of the chosen threshold; `base`: share of positive rows, dashed."
     pairs = sorted(_points(recall, precision))
@@ -237,7 +238,8 @@ def calibration(predicted, observed, *, lower=None, upper=None, counts=None, wid
     "Observed share over predicted probability, one point a bin, with intervals; `counts` (rows a bin) scale the points."
     rows = [i for i, (p, o) in enumerate(zip(predicted, observed)) if len(_points([p], [o]))]
     top = max([predicted[i] for i in rows] + [observed[i] for i in rows] + [upper[i] for i in rows if upper is not None] + [0.05])
-    top = min(1.0, ticks(0, top * 1.2, 5)[-1] or 1.0)
+    step = ticks(0, top)[1]
+    top = min(1.0, step * math.ceil(top / step - 1e-9))
     names = {"x_label": "predicted", "y_label": "observed", "x_format": percent, "y_format": percent}
     plane = _Plane(xlim=(0, top), ylim=(0, top), width=width, height=height, **names)
     body = plane.axes() + _line(plane.x(0), plane.y(0), plane.x(top), plane.y(top), "dim", dash="4 4")

@@ -49,6 +49,12 @@ def test_what_cannot_be_served_is_refused(tmp_path, handmade_run):
         launcher.App(SavedRun(handmade_run), name="overwiew")
 
 
+def test_a_run_that_failed_is_not_shown(handmade_run):
+    failed = handmade_run.rename(handmade_run.with_name(handmade_run.name + ".failed"))
+    with pytest.raises(InputError, match="a page shows a finished run"):
+        launcher.start(failed, block=False)
+
+
 def test_a_port_that_is_taken_is_refused(handmade_run):
     import socket
 

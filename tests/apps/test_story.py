@@ -24,7 +24,7 @@ def test_the_answer_has_the_figures_with_their_intervals(handmade_run):
     assert told.question == "Which flights will arrive an hour or more late?"
     assert "53,207 flights" in told.answer[0] and "62 of 100 (58 to 66) late flights" in told.answer[0] and "21 % (20 to 23)" in told.answer[0]
     assert "1 November 2013 to 31 December 2013" in told.answer[0]
-    assert any("it saves 13,710 hundred dollars (12,825 to 14,595), 38 % of that cost" in t for t in told.answer)
+    assert any("it saves 13,710 hundred dollars (12,800 to 14,600), 38 % of that cost" in t for t in told.answer)
     assert any("An alarm for every one would cost 48,707" in t for t in told.answer)
 
 

@@ -114,6 +114,13 @@ def test_limits_that_are_not_numbers_are_refused():
         svg.line_chart([{"x": [0, 1], "y": [0, 1]}], xlim=(0, float("nan")))
 
 
+def test_calibration_points_lie_inside_their_axes():
+    for top in (0.031, 0.31, 0.77, 1.0):
+        dots = shapes(svg.calibration([0.01, top], [0.01, top], counts=[90, 10]), "circle")
+        heights = [float(d.attrib["cy"]) for d in dots]
+        assert heights[0] > heights[1] >= 24 and float(dots[1].attrib["cx"]) <= 400
+
+
 def test_no_heavy_library_is_loaded():
     code = "import sys, mltoolkit.plots.svg; print([m for m in ('pandas','numpy','matplotlib','sklearn','IPython') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
