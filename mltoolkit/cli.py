@@ -231,7 +231,7 @@ def _data(source, target, positive, rows):
         raise InputError("`--rows` is for examples", got=source, fix="Leave it out, or take a sample of the file first.")
     return mlt.load(source, target=target, positive=positive)
 
-# %% ../nbs/90_cli.ipynb #1a62bb92
+# %% ../nbs/90_cli.ipynb #0be3a478
 def lab_folder(folder):
     "The working folder with the starter notebook in it. A notebook that is there already stays as it is. Returns the notebook's path."
     from mltoolkit.production.runs import check_writable
@@ -245,10 +245,11 @@ def lab_folder(folder):
 
 def lab_command(notebook, *, port=8888, browser=True):
     "The command that starts JupyterLab on `notebook`, as a list."
-    options = ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", f"--ServerApp.root_dir={notebook.parent}",
+    options = ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", f"--ServerApp.root_dir={notebook.parent}", f"--LabApp.default_url=/lab/tree/{notebook.name}",
                "--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
                "--LabApp.extension_manager=readonly", "--ServerApp.quit_button=True"]  # fmt: skip
-    return [sys.executable, "-m", "jupyterlab", *options, *([] if browser else ["--no-browser"]), str(notebook)]
+    root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []  # as in a container
+    return [sys.executable, "-m", "jupyterlab", *options, *root, *([] if browser else ["--no-browser"])]
 
 
 @app.command()
