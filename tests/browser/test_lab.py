@@ -139,10 +139,10 @@ def test_from_the_first_look_to_a_saved_recipe(opened, jupyterlab, page):
     assert "'distance', 'month'" in said and "the <b>push-back</b> time" in said
 
     # a file that differs is shown first, and asked about once
-    lab.get_by_role("button", name="Data").click()
+    lab.locator(".mlt-step", has_text="Data").click()
     lab.get_by_role("tab", name="Result").click()
     lab.get_by_role("checkbox", name="use visib").click()
-    lab.get_by_role("button", name="Recipe").click()
+    lab.locator(".mlt-step", has_text="Recipe").click()
     lab.get_by_text("flights.yaml differs in 1 setting").wait_for()
     lab.get_by_role("button", name="Save to flights.yaml").click()
     assert "drop.visib" in lab.inner_text() and "visib: " not in (jupyterlab.root / "flights.yaml").read_text().split("drop:")[1]
@@ -258,7 +258,7 @@ def test_progress_from_a_thread_and_a_stop_that_is_heard(open_notebook):
     assert lab.get_by_role("button", name="Profile").is_visible()
 
 
-@pytest.mark.parametrize("width", [560, 760, 1400])
+@pytest.mark.parametrize("width", [430, 760, 1400])
 def test_no_width_is_too_narrow(opened, width):
     nb = opened(f"width{width}.ipynb")
     page = nb.page
