@@ -198,7 +198,7 @@ def _found(folder, recipe=None):
 def _id_of(path):
     return path.name.removeprefix(".").removesuffix(".partial").removesuffix(".failed")
 
-# %% ../../nbs/50_production/20_runs.ipynb #f82f4419
+# %% ../../nbs/50_production/20_runs.ipynb #3ba67ca2
 def runs(folder=None, *, recipe=None):
     "The runs in `folder` (default: see `runs_folder`), newest first, failed and unfinished ones included."
     import pandas as pd
@@ -219,7 +219,8 @@ def runs(folder=None, *, recipe=None):
 def _headline(run):
     if run.status in ("failed", "interrupted"):
         return run.manifest.get("error") or ""
-    return next((s["headline"] for s in reversed(run.manifest["stages"]) if s.get("headline")), "")
+    told = {s["stage"]: s["headline"] for s in run.manifest["stages"] if s.get("headline")}
+    return told.get("evaluate") or (list(told.values()) or [""])[-1]
 
 # %% ../../nbs/50_production/20_runs.ipynb #2ca4be21
 def latest_run(recipe=None, *, folder=None):
