@@ -247,13 +247,13 @@ def meter(value, *, low=0.0, high=1.0, tone="accent", label=None, width=48):
     share = (value - low) / (high - low) if known else None
     return Markup(svg.meter(share, width=width, height=7, tone=tone, title=label or (f"{value:.3g}" if known else "not known")))
 
-# %% ../../nbs/70_widgets/00_components.ipynb #86946526
+# %% ../../nbs/70_widgets/00_components.ipynb #3f4a87c9
 def key_values(pairs):
     "Terms and values, one pair a line. Plain values are written with sensible digits."
     rows = []
     for term, value in pairs:
         shown = value if isinstance(value, Markup) else cell_text(value)
-        rows += [tag("dt", term), tag("dd", shown, title=None if isinstance(value, Markup) else shown)]
+        rows += [tag("dt", term, title=term), tag("dd", shown, title=None if isinstance(value, Markup) else shown)]
     return tag("dl", *rows, class_="mlt-keys")
 
 

@@ -55,7 +55,7 @@ def relation_of(profile):
     rows = profile.relation.to_dict("records")
     return {r["column"]: (r["auc"], r.get("lower"), r.get("upper")) for r in rows if r["auc"] == r["auc"]}
 
-# %% ../../nbs/70_widgets/28_data_view.ipynb #15ab3188
+# %% ../../nbs/70_widgets/28_data_view.ipynb #494662ee
 def bars_of(column):
     "The counts that picture a column: its histogram, or how often its most frequent values occur; perhaps empty."
     if column.histogram and len(column.histogram.get("counts", ())):
@@ -74,10 +74,12 @@ def value_text(column, value):
     return cell_text(value)
 
 
-def key_figures(column, relation):
-    "The figures of the detail card, as pairs of words."
+def key_figures(column, relation, *, hidden=False):
+    "The figures of the detail card, as pairs of words. Of a `hidden` column only counts are given, no values."
     q, missing = column.quantiles or {}, f"{column.missing:,} ({share_text(column.missing, column.n)})"
     out = [("missing", missing if column.missing else "0"), ("distinct", f"{column.distinct:,}")]
+    if hidden:
+        return out
     if "0.5" in q:
         out.append(("median", value_text(column, q["0.5"])))
     if "0.05" in q and "0.95" in q:
@@ -303,7 +305,7 @@ def _use_box(name, what, special):
     title = "used as a feature" if what != "drop" else "not used"
     return checkbox(f"use {name}", "used", what != "drop", key=name, unseen=True, title=title)
 
-# %% ../../nbs/70_widgets/28_data_view.ipynb #5b5d6169
+# %% ../../nbs/70_widgets/28_data_view.ipynb #69d4418c
 def detail_html(lab):
     "The detail card of the selected column."
     column = next((c for c in lab.result.columns if c.name == lab.selected), None)
@@ -317,7 +319,7 @@ def detail_html(lab):
     picture = []
     if not hidden and bars_of(column):
         picture = [histogram(bars_of(column), label=f"distribution of {column.name}", large=True), _ends(column)]
-    figures = key_values(key_figures(column, relation_of(lab.result)))
+    figures = key_values(key_figures(column, relation_of(lab.result), hidden=hidden))
     return card(column.name, said, *_decision(lab, column.name, role), *picture, figures, beside=beside)
 
 

@@ -152,6 +152,17 @@ def test_from_the_first_look_to_a_saved_recipe(opened, jupyterlab, page):
     assert raised == []
 
 
+@pytest.mark.parametrize("light", ["true", "false"])
+def test_every_component_can_be_read_in_both_themes(page, root, light):
+    cells = json.loads((root / "nbs" / "70_widgets" / "90_gallery.ipynb").read_text())["cells"]
+    shown = [o["data"].get("text/html", "") for cell in cells for o in cell.get("outputs", []) if "data" in o]
+    assert len(shown) > 10
+    page.set_content(f"<html><body data-jp-theme-light={light}>{''.join(''.join(html) for html in shown)}</body></html>")
+    contrast = page.evaluate(CONTRAST)
+    assert contrast["seen"] > 150 and contrast["bad"] == []
+    assert page.locator("img").count() == 0
+
+
 def test_roles_make_the_result_out_of_date_and_errors_are_said(opened):
     nb = opened("roles.ipynb", theme="dark")
     lab = nb.lab
