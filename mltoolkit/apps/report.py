@@ -240,10 +240,10 @@ def _data(saved, told):
     )
     return _section("The data", [*text, split.get("description")], tables=[t for t in (table, folds) if t])
 
-# %% ../../nbs/80_apps/10_report.ipynb #cae0e649
+# %% ../../nbs/80_apps/10_report.ipynb #7280716c
 def _fold(saved, row):
     rows = [count(row.get("train_rows")), count(row.get("valid_rows"))]
-    return [str(row.get("fold")), *rows, *days(saved, row), share(row.get("prevalence"))]
+    return [str(row.get("fold")), *rows, *days(row), share(row.get("prevalence"))]
 
 
 def _contract(saved, told):
@@ -335,13 +335,13 @@ def _run(saved, told):
 def _limits(saved, told):
     return _section("Limits", points=limits(saved))
 
-# %% ../../nbs/80_apps/10_report.ipynb #011e0c0d
+# %% ../../nbs/80_apps/10_report.ipynb #49804fab
 def limits(saved):
     "What has to be kept in mind when this model is used: sentences, from the recipe and the results."
     unit, split, costs, points = saved.word("unit", "rows"), saved.result("split"), saved.recipe.get("costs") or {}, []
     rows = [r for r in split.get("table") or [] if r.get("from") and r.get("to")]
     if rows:
-        ends = days(saved, rows[-1])
+        ends = days(rows[-1])
         points.append(
             f"It was learned from {unit} before {ends[0]} and tested up to {ends[1]}. Later {unit} may differ: test again before use."
         )

@@ -187,7 +187,7 @@ def _yaml(path):
 
     return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")) or {} if path.exists() else {}
 
-# %% ../../nbs/80_apps/00_story.ipynb #1a7c5bdd
+# %% ../../nbs/80_apps/00_story.ipynb #359e1051
 def estimate(outcome, name):
     "(value, lower, upper) of a figure of an Outcome."
     ends = next((r for r in outcome.get("intervals") or [] if r.get("figure") == name), {})
@@ -210,25 +210,12 @@ def tested(saved):
 def _period(saved):
     "`1 November 2013 to 31 December 2013`, the times of the locked rows; empty for a split that is not in time."
     rows = [r for r in saved.result("split").get("table") or [] if r.get("fold") == "locked test"]
-    return " to ".join(days(saved, rows[0])) if rows and rows[0].get("from") else ""
+    return " to ".join(days(rows[0])) if rows and rows[0].get("from") else ""
 
 
-def days(saved, row):
-    "The first and last day of a fold, by the clock the recipe reads the time with; two empty texts where it has no times."
-    data = saved.recipe.get("data") or {}
-    time = (data.get("roles") or {}).get("time")
-    zones = [d["timezone"] for d in (data.get("derive") or {}).values() if d.get("column") == time and d.get("timezone")]
-    return tuple(day(_local(row[end], zones)) if row.get(end) else "" for end in ("from", "to"))
-
-# %% ../../nbs/80_apps/00_story.ipynb #a4b8598f
-def _local(moment, zones):
-    "A time of a split, which is in UTC, by the clock of the first of `zones`."
-    from zoneinfo import ZoneInfo
-
-    moment = _moment(moment)
-    if not zones or not isinstance(moment, dt.datetime):
-        return moment
-    return moment.replace(tzinfo=dt.UTC).astimezone(ZoneInfo(zones[0]))
+def days(row):
+    "The first and last day of a fold, by the clock of the time column; two empty texts where it has no times."
+    return tuple(day(_moment(row[end])) if row.get(end) else "" for end in ("from", "to"))
 
 # %% ../../nbs/80_apps/00_story.ipynb #5a469155
 def _answer(saved):

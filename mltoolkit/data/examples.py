@@ -14,7 +14,7 @@ _all_ = ["example_path", "example_tables"]  # defined one floor down, handed on 
 # %% auto #0
 __all__ = ['FLIGHTS', 'load_example', 'example_path', 'example_tables']
 
-# %% ../../nbs/10_data/40_examples.ipynb #e10313c1
+# %% ../../nbs/10_data/40_examples.ipynb #38de6f78
 FLIGHTS = {
     "table": "example:flights/flights",
     "rows": None,
@@ -36,7 +36,8 @@ FLIGHTS = {
             "columns": {"lat": "dest_lat", "lon": "dest_lon", "alt": "dest_alt"},
         },
     ],
-    "derive": {"weekday": {"column": "time_hour", "part": "weekday", "timezone": "America/New_York"}},
+    "timezone": "America/New_York",
+    "derive": {"weekday": {"column": "time_hour", "part": "weekday"}},
     "target": {"name": "late", "column": "arr_delay", "at_least": 60},
     "roles": {"time": "time_hour", "group": "tailnum", "id": None, "sensitive": []},
 }

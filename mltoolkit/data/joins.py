@@ -242,15 +242,16 @@ def define_target(frame, *, name, column, at_least=None, at_most=None, equals=No
     hit = {"at_least": source.ge, "at_most": source.le, "equals": source.eq}[rule](value)
     return frame.assign(**{name: hit.astype("boolean").mask(source.isna())})
 
-# %% ../../nbs/10_data/20_joins.ipynb #e69ccb51
-_PARTS_OF_DATA = ("table", "rows", "joins", "derive", "target", "roles")
+# %% ../../nbs/10_data/20_joins.ipynb #4ea14c9c
+_PARTS_OF_DATA = ("table", "rows", "joins", "timezone", "derive", "target", "roles")
 
 
 def assemble(spec, *, rows=None):
     """The table that the `data` part of a recipe describes: a `Joined` with `.frame` and `.report`.
 
-    `spec`: a dict with `table` and, optionally, `rows`, `joins`, `derive`, `target` (a column name, or a dict for `define_target`)
-    and `roles`. `rows` given here goes before the one in `spec`. Column order: the table, the joins, derived columns, the target.
+    `spec`: a dict with `table` and, optionally, `rows`, `joins`, `timezone`, `derive`, `target` (a column name, or a dict for
+    `define_target`) and `roles`. `rows` given here goes before the one in `spec`. `timezone`: the clock by which the time role is
+    read, so that a day is a day there. Column order: the table, the joins, derived columns, the target.
     """
     for key in spec:
         if key not in _PARTS_OF_DATA:
@@ -263,7 +264,7 @@ def assemble(spec, *, rows=None):
     joined = join_tables(frame, spec.get("joins") or [])
     frame = joined.frame
     if time is not None and time in frame.columns and not pd.api.types.is_numeric_dtype(frame[time]):
-        frame = frame.assign(**{time: as_datetimes(frame[time])})
+        frame = frame.assign(**{time: _in_zone(as_datetimes(frame[time]), spec.get("timezone"))})
     frame = derive(frame, spec.get("derive") or {})
     if isinstance(spec.get("target"), dict):
         frame = define_target(frame, **spec["target"])

@@ -47,7 +47,7 @@ def _name(table, taken):
     stem = stem if stem.isidentifier() and stem not in ("table", "np", "pd") else f"table_{stem}"
     return stem if stem not in taken else f"{stem}_{len(taken) + 1}"
 
-# %% ../../nbs/50_production/00_script.ipynb #f49627df
+# %% ../../nbs/50_production/00_script.ipynb #8350ac29
 def _table_lines(recipe):
     data, taken = recipe.data, []
     lines = [f"table = {_read(data.table)}"]
@@ -58,7 +58,8 @@ def _table_lines(recipe):
         taken.append(name)
         lines += ["", *_join_lines(join, name)]
     if data.roles.time is not None:
-        lines += ["", f"table[{_text(data.roles.time)}] = as_times(table[{_text(data.roles.time)}])"]
+        zone = f".dt.tz_convert({_text(data.timezone)})" if data.timezone else ""
+        lines += ["", f"table[{_text(data.roles.time)}] = as_times(table[{_text(data.roles.time)}]){zone}"]
     for new, part in data.derive.items():
         lines.append(f"table[{_text(new)}] = {_derived(part)}")
     return [*lines, *_target_lines(data.target)]
@@ -107,7 +108,7 @@ def _target_lines(target):
         f'y = (table[{_text(target.column)}] {sign} {_text(value)}).to_numpy().astype("int8")',
     ]
 
-# %% ../../nbs/50_production/00_script.ipynb #4f04d892
+# %% ../../nbs/50_production/00_script.ipynb #e54cf845
 def _kind(recipe):
     roles = recipe.data.roles
     return recipe.split.kind or ("time" if roles.time else "grouped" if roles.group else "stratified")
@@ -122,7 +123,7 @@ def _split_lines(recipe):
         lines += [f"times = plain_times(table[{_text(roles.time)}])", f"gap = pd.Timedelta({_text(split.gap or 0)}).to_timedelta64()"]
         lines += [f"start = {_start(split, roles)}", "development = np.flatnonzero(times < start - gap)"]
     elif kind == "grouped":
-        lines += [f"groups = pd.factorize(table[{_text(roles.group)}])[0]"]
+        lines += [f"groups = pd.factorize(table[{_text(roles.group)}], sort=True)[0]"]
         shuffle = f"GroupShuffleSplit(n_splits=1, test_size={split.test_size}, random_state=random_state)"
         lines += [f"development = np.sort(next({shuffle}.split(y, y, groups))[0])"]
     else:
@@ -135,7 +136,7 @@ def _split_lines(recipe):
 
 def _start(split, roles):
     if split.test_from is not None:
-        return f"plain_times(as_times(pd.Series([{_text(split.test_from)}])))[0]  # the locked test set begins here"
+        return f"plain_times(pd.Series([moment_in(table[{_text(roles.time)}], {_text(split.test_from)})]))[0]  # the locked test set begins here"
     return f"np.sort(times)[min(len(times) - 1, math.ceil(len(times) * (1 - {split.test_size})))]  # the locked test set begins here"
 
 # %% ../../nbs/50_production/00_script.ipynb #35f6e6fd
@@ -168,7 +169,7 @@ for name, model in models.items():
     proba = np.concatenate([clone(model).fit(X.iloc[train], y[train]).predict_proba(X.iloc[valid])[:, 1] for train, valid in folds])
     print(f"{name}: log_loss={log_loss(y[rows], proba)!r} average_precision={average_precision_score(y[rows], proba)!r}")"""
 
-# %% ../../nbs/50_production/00_script.ipynb #07970a3f
+# %% ../../nbs/50_production/00_script.ipynb #ce349263
 _HEAD = '''"""{question}
 
 The recipe {name!r} as a plain script: pandas, NumPy and scikit-learn only. Prints the out-of-fold scores of each model.
@@ -186,6 +187,12 @@ def as_times(column):
         return column
     zoned = bool(column.dropna().astype("str").str.contains(r"(?:Z|[+-]\\d\\d:?\\d\\d)$").all())
     return pd.to_datetime(column, format="ISO8601", utc=zoned or None)
+
+
+def moment_in(column, text):
+    "A moment; without a zone it is read by the clock of the column."
+    moment = pd.Timestamp(text)
+    return moment.tz_localize(column.dt.tz) if moment.tz is None else moment
 
 
 def plain_times(column):

@@ -148,7 +148,7 @@ def test_flights_joined(flights):
     ]  # fmt: skip
     assert (flights.target, flights.time, flights.group, flights.name) == ("late", "time_hour", "tailnum", "flights")
     assert round(flights.known().y.mean(), 4) == 0.0865
-    assert str(flights.frame["time_hour"].dtype) == "datetime64[us, UTC]"
+    assert str(flights.frame["time_hour"].dtype) == "datetime64[us, America/New_York]"
     assert flights.frame["weekday"][0] == "Tuesday"
 
 
