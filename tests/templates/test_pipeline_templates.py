@@ -92,7 +92,8 @@ def test_the_profile_never_saw_the_locked_rows(finished_run):
     start = frame["time_hour"].iloc[split.test].min()
     unknown = frame["late"].isna() & (frame["time_hour"] < start)
     assert profile.n_rows == len(split.development) + int(unknown.sum())
-    assert start == pd.Timestamp("2013-11-01", tz="UTC")
+    assert start.date() == pd.Timestamp("2013-11-01").date()  # by the clock in New York
+    assert frame["time_hour"].iloc[split.development].max() < pd.Timestamp("2013-10-31", tz="America/New_York")  # a day's gap
 
 
 def test_the_threshold_comes_from_development_only(finished_run):
@@ -187,3 +188,29 @@ def test_a_leak_that_only_the_contract_knows(tmp_path):
 def test_too_few_rows_for_the_folds(tmp_path):
     text = stopped_at("profile", tmp_path, **{"data.rows": 100, "split.n_splits": 40})
     assert "fold" in text
+
+
+@pytest.mark.slow
+def test_any_table_goes_the_whole_way(tmp_path, monkeypatch):
+    "A CSV with an id, no time, no group, missing values and hostile names; paths count from where the run is started."
+    import numpy as np
+
+    rng, n = np.random.default_rng(0), 900
+    price, land = rng.normal(50, 9, n).round(2), rng.choice(["DE", "FR", "<b>IT</b>"], n)
+    returned = rng.random(n) < 1 / (1 + np.exp(-(price - 58) / 6 + (land == "FR")))
+    table = pd.DataFrame({"order": [f"o{i}" for i in range(n)], "price": price, "land <x>": land, "items": rng.integers(1, 6, n),
+                          "status": np.where(returned, "returned", "kept")})  # fmt: skip
+    table.loc[::9, "price"] = np.nan
+    table.to_csv(tmp_path / "orders.csv", index=False)
+    recipe = {"version": 1, "name": "orders", "question": "Which <i>orders</i> will be returned?", "unit": "orders", "positive": "returned",
+              "data": {"table": "orders.csv", "target": {"name": "is_returned", "column": "status", "equals": "returned"}, "roles": {"id": "order"}},
+              "drop": {"status": "the target is made of it"}, "split": {"n_splits": 3}, "costs": {"fp": 1, "fn": 4},
+              "train": {"models": ["dummy", "logistic"]}, "evaluate": {"slices": ["land <x>"]}, "explain": {"rows": 2}}  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLTOOLKIT_RUNS", raising=False)
+    done = mlt.run(recipe)
+    assert done.status == "finished" and Path(done.path).parent == tmp_path / "runs" / "orders"
+    assert done.results("outcome").rows == 180 and done.results("comparison").best == "logistic"
+    report = done.report.read_text()
+    assert "<b>IT</b>" not in report and "land <x>" not in report and "<i>orders</i>" not in report
+    assert "time" not in done.answer["sentences"][0]
