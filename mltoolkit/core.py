@@ -102,7 +102,7 @@ class Cancel:
 def silent(share, note=""):
     "A `progress` that shows nothing."
 
-# %% ../nbs/00_core.ipynb #816e446c
+# %% ../nbs/00_core.ipynb #aed0fee3
 class Tracker:
     "Counts `total` steps of one piece of work, tells `progress` and obeys `cancel`. Use as a context manager."
 
@@ -130,7 +130,7 @@ class Tracker:
 
 def _late_bar(total, what, after=1.0):
     "A tqdm bar that appears only when the work has lasted `after` seconds; silent where nobody looks."
-    if not (sys.stderr.isatty() or "ipykernel" in sys.modules):
+    if os.environ.get("TQDM_DISABLE") or not (sys.stderr.isatty() or "ipykernel" in sys.modules):
         return silent
     state = {"start": time.monotonic(), "bar": None, "done": 0}
 

@@ -1,11 +1,13 @@
 "Execute notebooks in place, without noise: no execution counts, no metadata but tags. `notebooks.py [FILE ...]`; all of nbs/ by default."
 
+import os
 import sys
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 
+os.environ["TQDM_DISABLE"] = "1"  # a bar in a saved notebook is noise
 ROOT = Path(__file__).resolve().parent.parent
 KERNEL = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
