@@ -152,7 +152,7 @@ def _run(recipe, params, runs, resume):
         lines.close()
     print(f"\n{final_words(done, seconds=time.monotonic() - begun)}", flush=True)
 
-# %% ../nbs/90_cli.ipynb #2fe20d05
+# %% ../nbs/90_cli.ipynb #7221d1fb
 def _short(path):
     path = Path(path)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
@@ -169,7 +169,7 @@ def final_words(run, *, seconds=None):
     took = f"\nDone in {seconds:.0f} s." if seconds is not None else ""
     return (
         f"{told}\n\nReport:   {_short(run.report)}\nRun:      {_short(run.path)}{took}\n\n"
-        f"Go on with:\n  mltoolkit lab{' ' * len(where)}   the flights in JupyterLab, with a widget to click\n"
+        f"Go on with:\n  mltoolkit lab{' ' * len(where)}   JupyterLab, with a starter notebook and a widget to click\n"
         f"  mltoolkit app{where}   this run as a page for readers"
     )
 
@@ -231,7 +231,7 @@ def _data(source, target, positive, rows):
         raise InputError("`--rows` is for examples", got=source, fix="Leave it out, or take a sample of the file first.")
     return mlt.load(source, target=target, positive=positive)
 
-# %% ../nbs/90_cli.ipynb #0be3a478
+# %% ../nbs/90_cli.ipynb #88410ae6
 def lab_folder(folder):
     "The working folder with the starter notebook in it. A notebook that is there already stays as it is. Returns the notebook's path."
     from mltoolkit.production.runs import check_writable
@@ -245,13 +245,20 @@ def lab_folder(folder):
 
 def lab_command(notebook, *, port=8888, browser=True):
     "The command that starts JupyterLab on `notebook`, as a list."
-    options = ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", f"--ServerApp.root_dir={notebook.parent}", f"--LabApp.default_url=/lab/tree/{notebook.name}",
-               "--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
-               "--LabApp.extension_manager=readonly", "--ServerApp.quit_button=True"]  # fmt: skip
+    options = [
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.port={port}",
+        f"--ServerApp.root_dir={notebook.parent}",
+        f"--LabApp.default_url=/lab/tree/{notebook.name}",
+        "--LabApp.news_url=",
+        "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
+        "--LabApp.extension_manager=readonly",
+        "--ServerApp.quit_button=True",
+    ]
     root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []  # as in a container
     return [sys.executable, "-m", "jupyterlab", *options, *root, *([] if browser else ["--no-browser"])]
 
-
+# %% ../nbs/90_cli.ipynb #8b0fe91f
 @app.command()
 def lab(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="the working folder")] = Path("mltoolkit-lab"),

@@ -95,7 +95,7 @@ KERNEL_ENVIRONMENT = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
 }  # fmt: skip
 
-# %% ../../nbs/50_production/30_pipeline.ipynb #4ab5d645
+# %% ../../nbs/50_production/30_pipeline.ipynb #bba63af4
 class _Kernel:
     "The kernel of one stage: how it is started, and how it is surely ended."
 
@@ -106,6 +106,8 @@ class _Kernel:
         self.log = self._sockets / "log"
 
     def manager_class(self):
+        from ipykernel.kernelspec import get_kernel_dict
+        from jupyter_client.kernelspec import KernelSpec
         from jupyter_client.manager import AsyncKernelManager
 
         kernel = self
@@ -114,6 +116,7 @@ class _Kernel:
             def __init__(self, **kwargs):
                 super().__init__(**kwargs)
                 kernel.manager = self
+                self._kernel_spec = KernelSpec(**get_kernel_dict())  # this Python, whatever else is called python3 in the system
                 self.shutdown_wait_time = 2.0
                 if kernel.local:
                     self.transport, self.connection_file = "ipc", str(kernel._sockets / "k.json")

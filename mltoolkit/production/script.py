@@ -10,7 +10,7 @@ from pathlib import Path
 from ..core import InputError
 
 # %% auto #0
-__all__ = ['to_code']
+__all__ = []
 
 # %% ../../nbs/50_production/00_script.ipynb #61ad71bc
 _READERS = {
@@ -47,7 +47,7 @@ def _name(table, taken):
     stem = stem if stem.isidentifier() and stem not in ("table", "np", "pd") else f"table_{stem}"
     return stem if stem not in taken else f"{stem}_{len(taken) + 1}"
 
-# %% ../../nbs/50_production/00_script.ipynb #8350ac29
+# %% ../../nbs/50_production/00_script.ipynb #3dcee383
 def _table_lines(recipe):
     data, taken = recipe.data, []
     lines = [f"table = {_read(data.table)}"]
@@ -58,8 +58,8 @@ def _table_lines(recipe):
         taken.append(name)
         lines += ["", *_join_lines(join, name)]
     if data.roles.time is not None:
-        zone = f".dt.tz_convert({_text(data.timezone)})" if data.timezone else ""
-        lines += ["", f"table[{_text(data.roles.time)}] = as_times(table[{_text(data.roles.time)}]){zone}"]
+        time = _text(data.roles.time)
+        lines += ["", f"table[{time}] = {_times(time, data.timezone)}"]
     for new, part in data.derive.items():
         lines.append(f"table[{_text(new)}] = {_derived(part)}")
     return [*lines, *_target_lines(data.target)]
@@ -88,11 +88,13 @@ def _join_lines(join, name):
     tail = f".drop(columns={_text(extra)})" if extra else ""
     return [*lines, f'table = table.merge({name}, how="left", {keys}, validate="many_to_one"){tail}']
 
-# %% ../../nbs/50_production/00_script.ipynb #c7da2ecb
+# %% ../../nbs/50_production/00_script.ipynb #18dbd243
+def _times(column, zone):
+    return f"as_times(table[{column}], {_text(zone)})" if zone else f"as_times(table[{column}])"
+
+
 def _derived(part):
-    column = f"as_times(table[{_text(part.column)}])"
-    if part.timezone:
-        column += f".dt.tz_convert({_text(part.timezone)})"
+    column = _times(_text(part.column), part.timezone)
     if part.part == "week":
         return f'{column}.dt.isocalendar().week.astype("int64")'
     return f"{column}.dt.{'day_name()' if part.part == 'weekday' else part.part}"
@@ -108,7 +110,7 @@ def _target_lines(target):
         f'y = (table[{_text(target.column)}] {sign} {_text(value)}).to_numpy().astype("int8")',
     ]
 
-# %% ../../nbs/50_production/00_script.ipynb #e54cf845
+# %% ../../nbs/50_production/00_script.ipynb #899cb8bc
 def _kind(recipe):
     roles = recipe.data.roles
     return recipe.split.kind or ("time" if roles.time else "grouped" if roles.group else "stratified")
@@ -120,8 +122,11 @@ def _split_lines(recipe):
     split, roles, kind = recipe.split, recipe.data.roles, _kind(recipe)
     lines = [f"n_splits = {split.n_splits}", f"random_state = {recipe.random_state}"]
     if kind == "time":
-        lines += [f"times = plain_times(table[{_text(roles.time)}])", f"gap = pd.Timedelta({_text(split.gap or 0)}).to_timedelta64()"]
-        lines += [f"start = {_start(split, roles)}", "development = np.flatnonzero(times < start - gap)"]
+        lines += [
+            f"times = plain_times(table[{_text(roles.time)}])",
+            "gap = " + (f"pd.Timedelta({_text(split.gap)}).to_timedelta64()" if split.gap else "0"),
+        ]
+        lines += [f"start = {_start(split, roles)}  # the locked test set begins here", "development = np.flatnonzero(times < start - gap)"]
     elif kind == "grouped":
         lines += [f"groups = pd.factorize(table[{_text(roles.group)}], sort=True)[0]"]
         shuffle = f"GroupShuffleSplit(n_splits=1, test_size={split.test_size}, random_state=random_state)"
@@ -133,11 +138,11 @@ def _split_lines(recipe):
     lines += {"time": ["times = times[development]"], "grouped": ["groups = groups[development]"]}.get(kind, [])
     return [*lines, "", *fold_code(kind).rstrip().splitlines()]
 
-
+# %% ../../nbs/50_production/00_script.ipynb #0748e1b4
 def _start(split, roles):
     if split.test_from is not None:
-        return f"plain_times(pd.Series([moment_in(table[{_text(roles.time)}], {_text(split.test_from)})]))[0]  # the locked test set begins here"
-    return f"np.sort(times)[min(len(times) - 1, math.ceil(len(times) * (1 - {split.test_size})))]  # the locked test set begins here"
+        return f"plain_times(pd.Series([moment_in(table[{_text(roles.time)}], {_text(split.test_from)})]))[0]"
+    return f"np.sort(times)[min(len(times) - 1, math.ceil(len(times) * (1 - {split.test_size})))]"
 
 # %% ../../nbs/50_production/00_script.ipynb #35f6e6fd
 def _model_lines(recipe):
@@ -169,7 +174,7 @@ for name, model in models.items():
     proba = np.concatenate([clone(model).fit(X.iloc[train], y[train]).predict_proba(X.iloc[valid])[:, 1] for train, valid in folds])
     print(f"{name}: log_loss={log_loss(y[rows], proba)!r} average_precision={average_precision_score(y[rows], proba)!r}")"""
 
-# %% ../../nbs/50_production/00_script.ipynb #ce349263
+# %% ../../nbs/50_production/00_script.ipynb #311bb685
 _HEAD = '''"""{question}
 
 The recipe {name!r} as a plain script: pandas, NumPy and scikit-learn only. Prints the out-of-fold scores of each model.
@@ -180,42 +185,21 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread, so that sums are ad
 
 {imports}
 
-
-def as_times(column):
-    "A column of times; text with a zone becomes UTC."
-    if column.dtype.kind == "M":
-        return column
-    zoned = bool(column.dropna().astype("str").str.contains(r"(?:Z|[+-]\\d\\d:?\\d\\d)$").all())
-    return pd.to_datetime(column, format="ISO8601", utc=zoned or None)
-
-
-def moment_in(column, text):
-    "A moment; without a zone it is read by the clock of the column."
-    moment = pd.Timestamp(text)
-    return moment.tz_localize(column.dt.tz) if moment.tz is None else moment
-
-
-def plain_times(column):
-    "Times as a NumPy array that can be sorted."
-    times = column.dt.tz_convert("UTC").dt.tz_localize(None) if column.dt.tz is not None else column
-    return times.to_numpy("datetime64[ns]")
 '''
-_FOLD_IMPORTS = {
-    "grouped": "from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold",
-    "stratified": "from sklearn.model_selection import StratifiedKFold, train_test_split",
-}
+_HELPERS = """
+def as_times(column, zone=None):
+    "A column of times; text with a zone becomes UTC. Times with a zone are read by the clock of `zone`, others are local already."
+    if column.dtype.kind not in "Miuf":  # neither times nor numbers that count them
+        zoned = bool(column.dropna().astype("str").str.contains(r"(?:Z|[+-]\\d\\d:?\\d\\d)$").all())
+        try:
+            column = pd.to_datetime(column, format="ISO8601", utc=zoned or None)
+        except ValueError:
+            column = pd.to_datetime(column, utc=zoned or None)
+    return column.dt.tz_convert(zone) if zone and column.dtype.kind == "M" and column.dt.tz is not None else column
 
-# %% ../../nbs/50_production/00_script.ipynb #30468d74
-def to_code(recipe):
-    "The text of the script for `recipe`."
-    from mltoolkit.modeling.preprocessing import import_lines
-
-    imports = import_lines(recipe.train.models).splitlines()
-    imports += ["import pandas as pd", "from sklearn.base import clone", "from sklearn.metrics import average_precision_score, log_loss"]
-    imports += [_FOLD_IMPORTS[_kind(recipe)]] if _kind(recipe) in _FOLD_IMPORTS else ["import math"]
-    plain = sorted((i for i in imports if i.startswith("import")), key=lambda i: (i != "import math", i))
-    head = _HEAD.format(
-        question=recipe.question.replace('"""', "'''"), name=recipe.name, imports="\n".join(plain + sorted(set(imports) - set(plain)))
+'''"),
+        name=recipe.name,
+        imports="\n".join(plain + sorted(set(imports) - set(plain))),
     )
     parts = [
         ("The table: one row for each thing the question is about", _table_lines(recipe)),
@@ -224,4 +208,4 @@ def to_code(recipe):
         ("Models: preprocessing is learned inside each fold", _model_lines(recipe)),
         ("Out-of-fold scores", _SCORES.splitlines()),
     ]
-    return head + "\n\n" + "\n\n".join(f"# {title}\n" + "\n".join(lines) for title, lines in parts) + "\n"
+    return head + _HELPERS + _MORE_HELPERS + "\n\n" + "\n\n".join(f"# {title}\n" + "\n".join(lines) for title, lines in parts) + "\n"

@@ -230,6 +230,15 @@ def test_a_disk_too_small_for_the_notebook(tiny, tmp_path):
         json.loads(notebook.read_text())  # whole or absent
 
 
+def test_the_kernel_is_this_python_whatever_is_called_python3(recipe, tiny, tmp_path, monkeypatch):
+    spec = tmp_path / "jupyter" / "kernels" / "python3"
+    spec.mkdir(parents=True)
+    (spec / "kernel.json").write_text(json.dumps({"argv": ["/nowhere/python", "-f", "{connection_file}"], "display_name": "x", "language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    templates = tiny(only="import sys\nstage.file('data', 'python').write_text(sys.executable)\nstage.close()")
+    assert (Path(run(recipe, folder=tmp_path / "runs", templates=templates).path) / "data" / "python").read_text() == sys.executable
+
+
 def test_two_runs_at_once_do_not_meet(recipe, tiny, tmp_path):
     templates = tiny(only="stage.close(str(os.getpid()))")
     found = []

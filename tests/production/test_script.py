@@ -71,6 +71,24 @@ def test_a_recipe_of_plain_files_with_groups(tmp_path):
         assert script[name] == pytest.approx(ours[name], abs=1e-12)
 
 
+@pytest.mark.parametrize("when", ["number", "american", "iso"])
+def test_times_of_every_kind(when, tmp_path):
+    import numpy as np
+    import pandas as pd
+
+    rng, n = np.random.default_rng(1), 500
+    days = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 200, n), unit="D")
+    column = {"number": rng.integers(0, 400, n), "american": days.strftime("%m/%d/%Y"), "iso": days.strftime("%Y-%m-%d")}[when]
+    x = rng.normal(size=n)
+    pd.DataFrame({"when": column, "x": x, "y": (x + rng.normal(size=n) > 0.8).astype(int)}).to_csv(tmp_path / "t.csv", index=False)
+    recipe = Recipe.from_dict({
+        "version": 1, "name": "t", "question": "A \\question\\ with {braces}?", "train": {"models": ["logistic"]},
+        "data": {"table": str(tmp_path / "t.csv"), "target": {"name": "big", "column": "y", "equals": 1}, "roles": {"time": "when"}}
+        | ({} if when == "number" else {"derive": {"weekday": {"column": "when", "part": "weekday", "timezone": "Europe/Paris"}}}),
+        "drop": {"y": "the target is made of it"}, "split": {"n_splits": 3} | ({} if when == "number" else {"gap": "2D"})})  # fmt: skip
+    assert scores_of_script(recipe, tmp_path)["logistic"] == pytest.approx(scores_of_mltoolkit(recipe)["logistic"], abs=1e-12)
+
+
 def test_it_is_a_plain_script():
     code = example_recipe().to_code()
     modules = {n.module if isinstance(n, ast.ImportFrom) else n.names[0].name for n in ast.walk(ast.parse(code)) if isinstance(n, (ast.Import, ast.ImportFrom))}
