@@ -99,7 +99,7 @@ def test_export_is_in_sync(tmp_path):
     for name in ("pyproject.toml", "settings.ini", "README.md"):
         shutil.copy(ROOT / name, copy)
     environment = {**os.environ, "PYTHONPATH": str(copy)}
-    subprocess.run([sys.executable, "-c", "from nbdev.export import nbdev_export; nbdev_export()"], cwd=copy, env=environment, check=True)
+    subprocess.run([sys.executable, "-c", "from nbdev.doclinks import nbdev_export; nbdev_export()"], cwd=copy, env=environment, check=True)
     for module in [*modules(), PACKAGE / "_modidx.py"]:
         again = copy / "mltoolkit" / module.relative_to(PACKAGE)
         assert again.read_text(encoding="utf-8") == module.read_text(encoding="utf-8"), (
