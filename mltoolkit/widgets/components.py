@@ -93,7 +93,7 @@ def _field(label, control, hint, error):
     under = tag("span", error, class_="mlt-why", role="alert") if error else tag("span", hint, class_="mlt-hint") if hint else None
     return tag("label", tag("span", label), control, under, class_="mlt-field", data_bad=bool(error))
 
-# %% ../../nbs/70_widgets/00_components.ipynb #b08e88b8
+# %% ../../nbs/70_widgets/00_components.ipynb #e4eaf755
 def select(label, name, options, value, *, hint="", error="", disabled=False):
     "A drop-down list. `options`: values, or pairs (value, text); None is the empty choice and is sent as an empty string."
     pairs = [o if isinstance(o, tuple) else (o, "none" if o is None else o) for o in options]
@@ -119,14 +119,14 @@ def search_field(label, region, *, placeholder="Filter"):
     box = tag("input", type="search", data_filter=region, placeholder=placeholder)
     return tag("label", tag("span", label), box, class_="mlt-field mlt-search")
 
-
+# %% ../../nbs/70_widgets/00_components.ipynb #a8a73c8a
 def checkbox(label, name, checked, *, key=None, unseen=False, disabled=False, title=None):
     "A box to tick; sends True or False, or {key, value}. `unseen`: the label is only for those who hear the page."
     words = tag("span", label, class_="mlt-unseen") if unseen else label
     box = tag("input", type="checkbox", data_input=name, data_about=key, checked=bool(checked), disabled=disabled)
     return tag("label", box, words, class_="mlt-check", title=title)
 
-# %% ../../nbs/70_widgets/00_components.ipynb #7be8b290
+# %% ../../nbs/70_widgets/00_components.ipynb #1f59d492
 STATES = {
     "idle": "not done yet",
     "running": "running",
@@ -150,7 +150,7 @@ def mark(state):
     }
     return tag("svg", *shapes[state], class_="mlt-mark", data_state=state, viewBox="0 0 14 14", aria_hidden="true")
 
-
+# %% ../../nbs/70_widgets/00_components.ipynb #ef122978
 def step_list(steps, here, *, action="step"):
     "The steps of a lab. `steps`: triples (name, label, state) with a state of STATES; `here`: the name of the step shown."
     rows = [
@@ -175,7 +175,7 @@ def tabs(items, here, *, action="tab"):
     ]  # fmt: skip
     return tag("div", *row, class_="mlt-tabs", role="tablist")
 
-# %% ../../nbs/70_widgets/00_components.ipynb #bc3c4822
+# %% ../../nbs/70_widgets/00_components.ipynb #338a50f4
 @dataclass(frozen=True, kw_only=True)
 class Column:
     "How a table shows one of its columns. `hide`: left out where the table is less than 750 (wide), 640 (middle) or 560 pixels (narrow)."
@@ -193,7 +193,7 @@ class Column:
 def _cell_attributes(column):
     return {"data_numeric": column.numeric, "data_wrap": column.wrap, "data_hide": column.hide}
 
-
+# %% ../../nbs/70_widgets/00_components.ipynb #90b5a35e
 def table_row(columns, cells, *, key, action=None, selected=False, first=False, off=False, text=None):
     """One row. `cells`: column name -> Markup or a value. `key`: what identifies the row, and what `action` sends.
 

@@ -15,10 +15,10 @@ from .saving import saver_panel
 # %% auto #0
 __all__ = ['KIND_WORDS', 'CODE_WORDS', 'TONES', 'ROLE_LABELS', 'COLUMNS', 'share_text', 'findings_of', 'reason_of', 'relation_of',
            'bars_of', 'value_text', 'key_figures', 'positive_options', 'frame_layout', 'head_html', 'bar_html',
-           'body_html', 'role_fields', 'table_html', 'rows_html', 'detail_html', 'found_html', 'code_html', 'foot_html',
-           'static_table']
+           'body_html', 'role_fields', 'table_html', 'ordered', 'rows_html', 'detail_html', 'found_html', 'code_html',
+           'foot_html', 'static_table']
 
-# %% ../../nbs/70_widgets/28_data_view.ipynb #cf3be0e6
+# %% ../../nbs/70_widgets/28_data_view.ipynb #3fa3583a
 KIND_WORDS = {"clock": "time of day", "id": "identifier", "boolean": "yes or no", "datetime": "date and time", "constant": "one value"}
 CODE_WORDS = {
     "MLT101": "constant", "MLT102": "mostly missing", "MLT103": "identifier", "MLT104": "many levels", "MLT105": "one value dominates",
@@ -47,7 +47,7 @@ def reason_of(profile, name):
     leaks = [a for a in findings_of(profile, name) if a["severity"] == "error"]
     return f"{leaks[0]['evidence']} ({', '.join(a['code'] for a in leaks)})" if leaks else ""
 
-
+# %% ../../nbs/70_widgets/28_data_view.ipynb #252c730e
 def relation_of(profile):
     "Column -> (auc, lower, upper): how much each column alone tells about the target."
     if profile.relation is None or not len(profile.relation):
@@ -55,7 +55,7 @@ def relation_of(profile):
     rows = profile.relation.to_dict("records")
     return {r["column"]: (r["auc"], r.get("lower"), r.get("upper")) for r in rows if r["auc"] == r["auc"]}
 
-# %% ../../nbs/70_widgets/28_data_view.ipynb #494662ee
+# %% ../../nbs/70_widgets/28_data_view.ipynb #0adc4acd
 def bars_of(column):
     "The counts that picture a column: its histogram, or how often its most frequent values occur; perhaps empty."
     if column.histogram and len(column.histogram.get("counts", ())):
@@ -73,7 +73,7 @@ def value_text(column, value):
         return str(value).replace("T", " ")[:16]
     return cell_text(value)
 
-
+# %% ../../nbs/70_widgets/28_data_view.ipynb #21f32804
 def key_figures(column, relation, *, hidden=False):
     "The figures of the detail card, as pairs of words. Of a `hidden` column only counts are given, no values."
     q, missing = column.quantiles or {}, f"{column.missing:,} ({share_text(column.missing, column.n)})"
@@ -115,7 +115,7 @@ def frame_layout(*, steps=False):
     head, foot = tag("header", data_region="head", class_="mlt-head"), tag("footer", data_region="foot", class_="mlt-foot")
     return tag("div", head, body, foot, class_="mlt-frame")
 
-# %% ../../nbs/70_widgets/28_data_view.ipynb #28941100
+# %% ../../nbs/70_widgets/28_data_view.ipynb #aa3cb0ad
 def _fact(label, value, more=""):
     return tag("span", f"{label} ", tag("b", value, title=value), more, class_="mlt-fact mlt-cut")
 
@@ -137,7 +137,7 @@ def _prevalence(lab):
         return None
     return (lab.result.target or {}).get("prevalence")
 
-
+# %% ../../nbs/70_widgets/28_data_view.ipynb #c928b394
 def _head_chips(lab, profile):
     out = []
     if profile is not None:
@@ -163,7 +163,7 @@ def bar_html(lab):
     save = button("Save to recipe", "save-open", kind="primary", disabled=why)
     return tabs([("result", "Result"), ("code", "Code")], lab.tab) + actions(again, save)
 
-# %% ../../nbs/70_widgets/28_data_view.ipynb #88204bee
+# %% ../../nbs/70_widgets/28_data_view.ipynb #fe5d9de6
 def body_html(lab):
     "What stands below the tabs."
     if lab.saving:
@@ -192,18 +192,18 @@ def _waiting(lab, state):
         return empty_state("Stopped", "Nothing was profiled.", button("Profile", "run", kind="primary"))
     return empty_state("Profiling", f"Looking at {lab.base.frame.shape[1]:,} columns. The kernel stays free meanwhile.")
 
-
+# %% ../../nbs/70_widgets/28_data_view.ipynb #05e7e1ea
 def role_fields(lab):
     "Drop-down lists for the target, its positive label and the roles, and the filter."
     columns = [None, *(str(c) for c in lab.base.frame.columns)]
     fields = [select(label, role, columns, lab.controls[role].value) for role, label in ROLE_LABELS.items()]
-    options = lab.positive_options(lab.controls["target"].value)
+    options = lab.positive_values(lab.controls["target"].value)
     if options:
         fields.insert(1, select("Positive", "positive", [(str(o), str(o)) for o in options], str(lab.controls["positive"].value)))
     search = search_field("Filter columns", "rows", placeholder="name, kind or finding") if lab.result is not None else None
     return tag("div", tag("div", *fields, class_="mlt-roles"), search, class_="mlt-tools")
 
-# %% ../../nbs/70_widgets/28_data_view.ipynb #f2114cd7
+# %% ../../nbs/70_widgets/28_data_view.ipynb #c1bd839a
 COLUMNS = [
     Column(name="name", label="column", strong=True, sort=True),
     Column(name="kind", label="kind", dim=True, hide="wide"),
@@ -230,8 +230,8 @@ def _used(lab):
     words = f"{lab.base.frame.shape[1] - dropped - len(special)} used, {dropped} dropped"
     return words + (f" ({len(lab.proposed)} proposed, not confirmed yet)" if lab.proposed else "")
 
-
-def _ordered(lab):
+# %% ../../nbs/70_widgets/28_data_view.ipynb #0468f452
+def ordered(lab):
     "The column profiles in the order of the table."
     columns, relation = list(lab.result.columns), relation_of(lab.result)
     level = {a["column"]: 0 for a in lab.result.alerts}
@@ -246,12 +246,12 @@ def _ordered(lab):
     }
     return sorted(columns, key=keys[lab.sort], reverse=lab.descending)
 
-# %% ../../nbs/70_widgets/28_data_view.ipynb #a43bebf5
+# %% ../../nbs/70_widgets/28_data_view.ipynb #a9f1a070
 def rows_html(lab):
     "Column name -> the row. Pictures are drawn once a profile."
     relation, decided, special = relation_of(lab.result), lab.decisions, lab.data.roles
     rows = {}
-    for column in _ordered(lab):
+    for column in ordered(lab):
         what = decided.get(column.name, ("", ""))[0]
         if column.name not in lab.pieces:
             lab.pieces[column.name] = _row_pieces(lab, column, relation)
@@ -264,7 +264,7 @@ def rows_html(lab):
         )  # fmt: skip
     return rows
 
-
+# %% ../../nbs/70_widgets/28_data_view.ipynb #9c0d2417
 def _row_pieces(lab, column, relation):
     "The cells of a row that do not change with decisions."
     hidden = column.name in lab.controls["sensitive"].value
@@ -283,7 +283,7 @@ def _row_pieces(lab, column, relation):
         "tells": tells,
     }
 
-
+# %% ../../nbs/70_widgets/28_data_view.ipynb #2783dc03
 def _row_chips(lab, name, what, special):
     out, findings = [], findings_of(lab.result, name)
     leaks = [a for a in findings if a["severity"] == "error"]
@@ -305,7 +305,7 @@ def _use_box(name, what, special):
     title = "used as a feature" if what != "drop" else "not used"
     return checkbox(f"use {name}", "used", what != "drop", key=name, unseen=True, title=title)
 
-# %% ../../nbs/70_widgets/28_data_view.ipynb #69d4418c
+# %% ../../nbs/70_widgets/28_data_view.ipynb #d6840f8b
 def detail_html(lab):
     "The detail card of the selected column."
     column = next((c for c in lab.result.columns if c.name == lab.selected), None)
@@ -331,7 +331,7 @@ def found_html(findings):
         rows.append(tag("p", label, tag("br"), a["evidence"]))
     return tag("div", *rows, class_="mlt-say")
 
-
+# %% ../../nbs/70_widgets/28_data_view.ipynb #ec961adb
 def _ends(column):
     if not column.histogram or column.min is None:
         return None
@@ -356,7 +356,7 @@ def _decision(lab, name, role):
     field = _reason_field("drop", name, draft, "Reason, if it is dropped", placeholder="optional")
     return [field, actions(button("Drop", "drop", name)), sensitive]
 
-
+# %% ../../nbs/70_widgets/28_data_view.ipynb #9df32730
 def _dropped(lab, name, reason):
     "A dropped column: confirm a proposal, or bring it back; one that leaks needs a reason for that."
     if lab.asked_reason == name:
@@ -397,7 +397,7 @@ def foot_html(lab):
     size = f"{lab.result.n_rows:,} rows and {_many(len(lab.result.columns), 'column')}"
     return tag("span", f"Profile of {size} in {job.seconds:.1f} s")
 
-# %% ../../nbs/70_widgets/28_data_view.ipynb #7205cac3
+# %% ../../nbs/70_widgets/28_data_view.ipynb #0e7ce460
 def static_table(lab, rows=60):
     "The lab as a plain table without style."
     size = f": {lab.base.n_rows:,} rows, {lab.base.frame.shape[1]:,} columns, target {lab.roles['target'] or 'none'}"
@@ -408,7 +408,7 @@ def static_table(lab, rows=60):
     relation, decided, special = relation_of(lab.result), lab.decisions, lab.data.roles
     heads = ["column", "kind", "missing", "distinct", "AUC alone", "findings", "decision"]
     body = []
-    for column in _ordered(lab)[:rows]:
+    for column in ordered(lab)[:rows]:
         found = ", ".join(dict.fromkeys(f"{a['code']} {CODE_WORDS.get(a['code'], '')}" for a in findings_of(lab.result, column.name)))
         auc = relation.get(column.name, (None,))[0]
         what, reason = decided.get(column.name, ("", ""))

@@ -48,7 +48,7 @@ class Job:
         "Whether a stop was asked for and the work has not ended yet."
         return self.state == "running" and self.cancel_token.requested
 
-# %% ../../nbs/70_widgets/10_jobs.ipynb #e9a370b8
+# %% ../../nbs/70_widgets/10_jobs.ipynb #0e9b81d6
 def _start(self):
     "Begin in the background and return the job."
     with self._lock:
@@ -69,7 +69,7 @@ def _cancel(self):
         else:
             self._tell()
 
-
+# %% ../../nbs/70_widgets/10_jobs.ipynb #8bc31403
 def _wait(self, timeout=None):
     "The result, after `timeout` seconds at most. Raises what the work raised, `Cancelled`, or RunError if time is up."
     if not self._over.wait(timeout):
@@ -112,7 +112,7 @@ def _end(self, state):
 
 Job._work, Job._end = _work, _end
 
-# %% ../../nbs/70_widgets/10_jobs.ipynb #f212c597
+# %% ../../nbs/70_widgets/10_jobs.ipynb #9ada3bcb
 def _report(self, share, note=""):
     "The `progress` that the work is given; also a place where a stop is heard."
     self.cancel_token.check()
@@ -134,7 +134,7 @@ def _late(self):
     if self.state == "running":
         self._tell()
 
-
+# %% ../../nbs/70_widgets/10_jobs.ipynb #881e47db
 def _tell(self):
     self._told_at = time.monotonic()
     if self.on_change is None:
