@@ -10,7 +10,7 @@ from pathlib import Path
 from ..core import InputError
 
 # %% auto #0
-__all__ = []
+__all__ = ['to_code']
 
 # %% ../../nbs/50_production/00_script.ipynb #61ad71bc
 _READERS = {
@@ -174,7 +174,7 @@ for name, model in models.items():
     proba = np.concatenate([clone(model).fit(X.iloc[train], y[train]).predict_proba(X.iloc[valid])[:, 1] for train, valid in folds])
     print(f"{name}: log_loss={log_loss(y[rows], proba)!r} average_precision={average_precision_score(y[rows], proba)!r}")"""
 
-# %% ../../nbs/50_production/00_script.ipynb #311bb685
+# %% ../../nbs/50_production/00_script.ipynb #b7dcac21
 _HEAD = '''"""{question}
 
 The recipe {name!r} as a plain script: pandas, NumPy and scikit-learn only. Prints the out-of-fold scores of each model.
@@ -186,7 +186,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread, so that sums are ad
 {imports}
 
 '''
-_HELPERS = """
+_TIMES = """
 def as_times(column, zone=None):
     "A column of times; text with a zone becomes UTC. Times with a zone are read by the clock of `zone`, others are local already."
     if column.dtype.kind not in "Miuf":  # neither times nor numbers that count them
@@ -197,9 +197,45 @@ def as_times(column, zone=None):
             column = pd.to_datetime(column, utc=zoned or None)
     return column.dt.tz_convert(zone) if zone and column.dtype.kind == "M" and column.dt.tz is not None else column
 
-'''"),
-        name=recipe.name,
-        imports="\n".join(plain + sorted(set(imports) - set(plain))),
+"""
+
+# %% ../../nbs/50_production/00_script.ipynb #a7e41761
+_MOMENTS = """
+def moment_in(column, text):
+    "A moment; without a zone it is read by the clock of the column."
+    moment = pd.Timestamp(text)
+    return moment.tz_localize(column.dt.tz) if moment.tz is None else moment
+
+
+def plain_times(column):
+    "Times as a NumPy array that can be sorted."
+    if column.dtype.kind in "iuf":
+        return column.to_numpy(float)
+    times = column.dt.tz_convert("UTC").dt.tz_localize(None) if column.dt.tz is not None else column
+    return times.to_numpy("datetime64[ns]")
+"""
+
+
+def _in_docstring(text):
+    return text.replace("\\", "/").replace('"""', "'''")
+
+# %% ../../nbs/50_production/00_script.ipynb #c68ddba8
+_FOLD_IMPORTS = {
+    "grouped": "from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold",
+    "stratified": "from sklearn.model_selection import StratifiedKFold, train_test_split",
+}
+
+# %% ../../nbs/50_production/00_script.ipynb #af3e9ea4
+def to_code(recipe):
+    "The text of the script for `recipe`."
+    from mltoolkit.modeling.preprocessing import import_lines
+
+    imports = import_lines(recipe.train.models).splitlines()
+    imports += ["import pandas as pd", "from sklearn.base import clone", "from sklearn.metrics import average_precision_score, log_loss"]
+    imports += [_FOLD_IMPORTS[_kind(recipe)]] if _kind(recipe) in _FOLD_IMPORTS else ["import math"]
+    plain = sorted((i for i in imports if i.startswith("import")), key=lambda i: (i != "import math", i))
+    head = _HEAD.format(
+        question=_in_docstring(recipe.question), name=recipe.name, imports="\n".join(plain + sorted(set(imports) - set(plain)))
     )
     parts = [
         ("The table: one row for each thing the question is about", _table_lines(recipe)),
@@ -208,4 +244,4 @@ def as_times(column, zone=None):
         ("Models: preprocessing is learned inside each fold", _model_lines(recipe)),
         ("Out-of-fold scores", _SCORES.splitlines()),
     ]
-    return head + _HELPERS + _MORE_HELPERS + "\n\n" + "\n\n".join(f"# {title}\n" + "\n".join(lines) for title, lines in parts) + "\n"
+    return head + _TIMES + _MOMENTS + "\n\n" + "\n\n".join(f"# {title}\n" + "\n".join(lines) for title, lines in parts) + "\n"
