@@ -16,7 +16,6 @@ from mltoolkit.cli import StageLines, exit_for, final_words, lab_command, lab_fo
 from mltoolkit.core import Cancelled, InputError, RunError
 from mltoolkit.production.pipeline import Tick
 
-
 COMMAND = [sys.executable, "-c", "from mltoolkit.cli import main; main()"]
 
 

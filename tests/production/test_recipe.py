@@ -6,7 +6,8 @@ import pickle
 import pytest
 
 from mltoolkit.core import InputError
-from mltoolkit.production.recipe import Recipe, RecipeDiff, as_recipe, check_columns, example_recipe, field_help
+from mltoolkit.production.recipe import Recipe, RecipeDiff, as_recipe, check_columns, example_recipe
+from mltoolkit.production.settings import DataPart, field_help
 
 SHORT = {"version": 1, "name": "orders", "question": "Which orders will be returned?",
          "data": {"table": "orders.csv", "target": {"name": "returned", "column": "status", "equals": "returned"}}}
@@ -270,7 +271,6 @@ def test_every_model_of_the_floor_below_can_be_named(recipe):
 
 def test_the_example_recipe_describes_the_example(recipe):
     from mltoolkit.data.examples import FLIGHTS
-    from mltoolkit.production.recipe import DataPart
 
     assert DataPart.model_validate(FLIGHTS) == recipe.data
 
