@@ -24,6 +24,8 @@ def clean(notebook):
             cell.execution_count = None
             for output in cell.outputs:
                 output.pop("execution_count", None)
+                if "text/html" in output.get("data", {}):  # a widget has no kernel in a saved notebook: its HTML stays
+                    output.data.pop("application/vnd.jupyter.widget-view+json", None)
                 if output.output_type == "execute_result":
                     output.execution_count = None
     return notebook
