@@ -35,7 +35,8 @@ notebooks: .venv/.dev  ## execute the notebooks in place and clean them
 
 export: .venv/.dev  ## notebooks -> modules
 	$(BIN)/nbdev-export
-	$(BIN)/nbdev-clean
+	$(BIN)/nbdev-clean --fname nbs
+	$(BIN)/nbdev-clean --fname templates
 
 readme: .venv/.dev  ## nbs/index.ipynb -> README.md
 	$(BIN)/python tools/readme.py

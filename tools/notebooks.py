@@ -9,10 +9,7 @@ from nbclient import NotebookClient
 
 os.environ["TQDM_DISABLE"] = "1"  # a bar in a saved notebook is noise
 ROOT = Path(__file__).resolve().parent.parent
-KERNEL = {
-    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-    "language_info": {"name": "python"},
-}
+KERNEL = {"kernelspec": {"display_name": "python3", "language": "python", "name": "python3"}}  # as nbdev-clean writes it
 
 
 def clean(notebook):

@@ -441,10 +441,10 @@ def _left_out(saved):
         told.append(f"Left out for other reasons, recorded in the recipe: {listed(dropped, most=12)}.")
     return told + _rows_left_out(saved)
 
-# %% ../../nbs/80_apps/00_story.ipynb #5df21472
+# %% ../../nbs/80_apps/00_story.ipynb #82b95b32
 def _rows_left_out(saved):
     unit, told = saved.word("unit", "rows"), []
-    unknown, total = _unknown_target(saved)
+    unknown, total = saved.result("split").get("n_unknown"), saved.result("split").get("n_rows")
     if unknown:
         told.append(
             f"Of {count(total)} {unit}, {count(unknown)} ({share(unknown / total)}) have no known outcome; they neither teach nor test."
@@ -453,11 +453,6 @@ def _rows_left_out(saved):
         if row.get("unmatched"):
             told.append(f"{count(row['unmatched'])} {unit} found no partner in {row.get('table')}; their values from there are missing.")
     return told
-
-
-def _unknown_target(saved):
-    target, total = saved.result("profile").get("target") or {}, saved.result("contract").get("n_rows")
-    return target.get("missing") or 0, total or (target.get("missing") or 0) + (target.get("known") or 0)
 
 
 def _plural(n, one, more):

@@ -19,7 +19,7 @@ from ..data.dataset import Dataset, as_dataset
 # %% auto #0
 __all__ = ['LEFT_OUT', 'DEVELOPMENT', 'TEST', 'Split', 'split', 'known_target', 'fold_code']
 
-# %% ../../nbs/30_modeling/00_splitting.ipynb #ab272b70
+# %% ../../nbs/30_modeling/00_splitting.ipynb #009b99a9
 LEFT_OUT, DEVELOPMENT, TEST = 0, 1, 2
 
 
@@ -30,6 +30,7 @@ class Split(Result):
     description: str  # the rule in a sentence
     parameters: dict  # what `split` needs to make the same split again
     n_rows: int  # rows of the data that was split
+    n_unknown: int  # of these, rows whose target is unknown: they neither teach nor examine
     rows_hash: str  # fingerprint of its target column
     table: pd.DataFrame  # fold, train_rows, valid_rows, from, to, prevalence
     rows: pd.DataFrame = field(metadata=aside)  # part (0 left out, 1 development, 2 test), fold_1.. (0 out, 1 train, 2 valid)
@@ -230,7 +231,7 @@ def _split_stratified(data, known, y, *, test_size, n_splits, random_state, **_)
     text = f"At random, stratified by the target: {n_splits} folds; {len(test):,} rows are locked."
     return development, test, folds, text
 
-# %% ../../nbs/30_modeling/00_splitting.ipynb #c567c112
+# %% ../../nbs/30_modeling/00_splitting.ipynb #69befe93
 def split(data, *, target=None, time=None, group=None, kind=None, test_size=0.2, test_from=None, n_splits=5, gap=None, random_state=0):
     """Cut `data` into development rows with folds, and locked test rows. Rows with an unknown target are in neither.
 
@@ -253,7 +254,8 @@ def split(data, *, target=None, time=None, group=None, kind=None, test_size=0.2,
         rows[f"fold_{k}"] = _codes(len(data), (known[train], 1), (known[valid], 2))
     parameters = {"kind": kind, "test_size": test_size, "test_from": None if test_from is None else str(test_from),
                   "n_splits": n_splits, "gap": None if gap is None else str(gap), "random_state": random_state}  # fmt: skip
-    return Split(kind=kind, description=text, parameters=parameters, n_rows=len(data), rows_hash=_rows_hash(data),
+    return Split(kind=kind, description=text, parameters=parameters, n_rows=len(data), n_unknown=len(data) - len(known),
+                 rows_hash=_rows_hash(data),
                  table=_fold_table(folds, development, test, y, times), rows=pd.DataFrame(rows))  # fmt: skip
 
 # %% ../../nbs/30_modeling/00_splitting.ipynb #cd9c04a7

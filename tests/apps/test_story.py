@@ -7,6 +7,7 @@ import sys
 
 import pandas as pd
 import pytest
+from handmade import outcome
 
 from mltoolkit.apps import story as s
 from mltoolkit.core import InputError, Result, RunError, encode
@@ -59,8 +60,6 @@ def test_ties_openings_and_calibration_are_told(handmade_run):
 
 def test_the_difference_between_test_and_cross_validation_is_told_honestly(handmade_run):
     assert "agree within their uncertainty" in " ".join(s.story(handmade_run).how_sure)
-    from conftest import outcome
-
     (handmade_run / "results" / "outcome.json").write_text(json.dumps(outcome(0.4, 0.37, 0.43, 53207, 4500, 11400)), encoding="utf-8")
     assert "fewer than expected, and more than chance explains" in " ".join(s.story(handmade_run).how_sure)
 

@@ -1,6 +1,5 @@
 "The page for people who do not code, in a real browser: fast, quiet, from nowhere else, readable in light, dark and on a phone."
 
-import shutil
 import time
 
 import pytest
@@ -8,18 +7,7 @@ import pytest
 from mltoolkit.apps import launcher
 from mltoolkit.apps.report import write_report
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SECTIONS = ["The answer", "How sure", "What drives it", "Where it fails", "What was left out", "When it was run"]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as p:
-        chromium = p.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +19,8 @@ def serving(finished_run):
 class Visit:
     "A page in a fresh context: what it asked for, what it said in the console."
 
-    def __init__(self, browser, **how):
-        self.context = browser.new_context(**how)
+    def __init__(self, chromium, **how):
+        self.context = chromium.new_context(**how)
         self.page = self.context.new_page()
         self.asked, self.said = [], []
         self.page.on("request", lambda r: self.asked.append(r.url))
@@ -53,8 +41,8 @@ class Visit:
         return sum(int(n) for n in numbers) / 3
 
 
-def test_first_visit_is_fast_and_shows_only_the_page(browser, serving):
-    with Visit(browser, viewport={"width": 1400, "height": 900}) as visit:
+def test_first_visit_is_fast_and_shows_only_the_page(chromium, serving):
+    with Visit(chromium, viewport={"width": 1400, "height": 900}) as visit:
         begun = time.monotonic()
         visit.page.goto(serving.url, wait_until="commit")
         visit.page.wait_for_selector(".page h1", timeout=30_000)
@@ -72,8 +60,8 @@ def test_first_visit_is_fast_and_shows_only_the_page(browser, serving):
 
 @pytest.mark.parametrize("width", [380, 1400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_and_follows_the_scheme(browser, serving, width, scheme):
-    with Visit(browser, viewport={"width": width, "height": 800}, color_scheme=scheme) as visit:
+def test_it_fits_and_follows_the_scheme(chromium, serving, width, scheme):
+    with Visit(chromium, viewport={"width": width, "height": 800}, color_scheme=scheme) as visit:
         visit.page.goto(serving.url)
         visit.page.wait_for_selector(".page h1")
         assert visit.width() <= width
@@ -82,8 +70,8 @@ def test_it_fits_and_follows_the_scheme(browser, serving, width, scheme):
         assert visit.page.locator("#where-it-fails").is_visible()
 
 
-def test_without_the_token_there_is_a_kind_page(browser, serving):
-    with Visit(browser) as visit:
+def test_without_the_token_there_is_a_kind_page(chromium, serving):
+    with Visit(chromium) as visit:
         visit.page.goto(serving.url.split("?")[0])
         assert visit.page.locator("h1").inner_text() == "The address is not complete"
         assert not visit.page.locator("input").count()
@@ -91,20 +79,20 @@ def test_without_the_token_there_is_a_kind_page(browser, serving):
 
 
 @pytest.mark.parametrize("width", [380, 1400])
-def test_the_report_reads_from_a_file_without_scripts(browser, finished_run, tmp_path, width):
+def test_the_report_reads_from_a_file_without_scripts(chromium, finished_run, tmp_path, width):
     path = write_report(finished_run, tmp_path / "report.html")
-    with Visit(browser, viewport={"width": width, "height": 900}, java_script_enabled=False, offline=True) as visit:
+    with Visit(chromium, viewport={"width": width, "height": 900}, java_script_enabled=False, offline=True) as visit:
         visit.page.goto(path.as_uri())
         assert visit.page.locator("h2").count() >= 10
         assert visit.asked == [path.as_uri()] or all(u.startswith(("file:", "data:")) for u in visit.asked)
-    with Visit(browser, viewport={"width": width, "height": 900}) as visit:
+    with Visit(chromium, viewport={"width": width, "height": 900}) as visit:
         visit.page.goto(path.as_uri())
         assert visit.width() <= width
 
 
-def test_the_report_prints_in_light(browser, finished_run, tmp_path):
+def test_the_report_prints_in_light(chromium, finished_run, tmp_path):
     path = write_report(finished_run, tmp_path / "report.html")
-    with Visit(browser, color_scheme="dark") as visit:
+    with Visit(chromium, color_scheme="dark") as visit:
         visit.page.goto(path.as_uri())
         assert visit.ground() < 60
         visit.page.emulate_media(media="print", color_scheme="dark")

@@ -181,7 +181,7 @@ def test_jupyterlab_stays_on_this_machine_with_its_token(tmp_path):
 
 def test_lab_starts_where_it_should(command, monkeypatch, tmp_path):
     called = []
-    monkeypatch.setattr(cli, "_become", lambda command, cwd: called.append((command, cwd)))
+    monkeypatch.setattr(cli, "_become", lambda command, cwd, env: called.append((command, cwd)))
     code, out, _ = command("lab", "--no-browser")
     assert code == 0 and called[0][1] == tmp_path / "mltoolkit-lab" and f"--ServerApp.root_dir={tmp_path / 'mltoolkit-lab'}" in called[0][0]
     assert "mltoolkit-lab/start.ipynb" in out
@@ -225,3 +225,24 @@ def test_a_failing_run_says_how_to_go_on(tmp_path):
     assert done.stdout.splitlines()[-1].startswith("[2/7] check") and done.stdout.splitlines()[-1].endswith("failed")
     listed = subprocess.run([*COMMAND, "runs", str(tmp_path / "kept here")], capture_output=True, text=True, cwd=tmp_path)
     assert "failed" in listed.stdout and "check" in listed.stdout
+
+
+def test_jupyterlab_asks_nobody_for_news():
+    code = "from jupyterlab_server.config import get_page_config; from jupyter_core.paths import jupyter_config_path as p; print(get_page_config(p()))"
+    env = cli.lab_environment()
+    told = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout
+    assert "'@jupyterlab/apputils-extension:announcements'" in told
+    assert os.environ.get("JUPYTER_CONFIG_PATH", "") in env["JUPYTER_CONFIG_PATH"]
+
+
+def test_the_last_words_name_a_command_that_works(monkeypatch, tmp_path):
+    (tmp_path / "bin").mkdir()
+    command = tmp_path / "bin" / "mltoolkit"
+    command.write_text("#!/bin/sh\n")
+    command.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [str(command)])
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert cli.own_name() == "bin/mltoolkit"
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert cli.own_name() == "mltoolkit"

@@ -21,8 +21,9 @@ from mltoolkit.production.runs import Run, runs
 
 
 def kernels():
-    "Processes below this one that are kernels."
-    return [p for p in psutil.Process().children(recursive=True) if "ipykernel" in " ".join(p.cmdline())]
+    "Processes below this one that are kernels of a pipeline: their sockets lie in a folder mlt-*. A browser test may have others."
+    commands = [(p, " ".join(p.cmdline())) for p in psutil.Process().children(recursive=True)]
+    return [p for p, command in commands if "ipykernel" in command and "/mlt-" in command]
 
 
 def only_run(folder):
