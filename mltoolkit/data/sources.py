@@ -15,7 +15,7 @@ import pandas as pd
 from ..core import InputError, did_you_mean, nearest
 
 # %% auto #0
-__all__ = ['example_path', 'example_tables', 'tidy', 'check_columns', 'as_datetimes', 'read_table']
+__all__ = ['example_path', 'example_tables', 'tidy', 'check_columns', 'as_datetimes', 'files_of', 'read_table']
 
 # %% ../../nbs/10_data/00_sources.ipynb #96086447
 _EXAMPLES = {"flights": "nycflights13"}  # example name -> folder beside this module
@@ -113,7 +113,7 @@ def as_datetimes(column):
         "a time column must hold times in one format", got=got, fix="Write them as 2013-01-31T18:05:00Z, or correct those rows."
     )
 
-# %% ../../nbs/10_data/00_sources.ipynb #09b7a60d
+# %% ../../nbs/10_data/00_sources.ipynb #3e1b52a5
 def _find(path):
     "`path` if it is there, else an InputError that names the nearest thing in its folder."
     if path.exists():
@@ -144,6 +144,11 @@ def _files(source):
             )
         return found
     return [path]
+
+
+def files_of(source, *, where=""):
+    "The paths behind `example:...`, a file, a folder or a pattern; relative ones are looked for in the folder `where`."
+    return [_example_file(source)] if str(source).startswith("example:") else _files(Path(where) / source)
 
 # %% ../../nbs/10_data/00_sources.ipynb #9db73138
 def _look(path, encoding):
@@ -292,7 +297,7 @@ def read_table(source, *, columns=None, sheet=None, encoding="utf-8"):
         frame = frame[columns]
     return frame
 
-# %% ../../nbs/10_data/00_sources.ipynb #e11d7c2a
+# %% ../../nbs/10_data/00_sources.ipynb #b6765184
 def _from_files(source, columns, sheet, encoding):
     if not isinstance(source, (str, Path)):
         raise InputError(
@@ -300,7 +305,7 @@ def _from_files(source, columns, sheet, encoding):
         )
     if str(source).startswith(("http://", "https://")):
         raise InputError("a source must be a local file", got=repr(str(source)), fix="Download it first.")
-    files = [_example_file(source)] if str(source).startswith("example:") else _files(source)
+    files = files_of(source)
     columns = [columns] if isinstance(columns, str) else columns
     parts = [_read_file(path, columns, sheet, encoding) for path in files]
     for path, part in zip(files, parts):

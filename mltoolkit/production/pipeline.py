@@ -25,7 +25,7 @@ from .runs import RunFolder, check_writable, error_dict, find_run, plain_error, 
 # %% auto #0
 __all__ = ['KERNEL_ENVIRONMENT', 'stage_templates', 'source_files', 'Tick', 'raised', 'run']
 
-# %% ../../nbs/50_production/30_pipeline.ipynb #a3127ec2
+# %% ../../nbs/50_production/30_pipeline.ipynb #03d6e556
 def stage_templates(folder=None):
     "The template notebooks in order, as {stage name: path}. `01_ingest.ipynb` is the stage `ingest`."
     folder = Path(folder) if folder is not None else templates_dir() / "pipeline"
@@ -50,12 +50,11 @@ def _checked_template(path):
 
 def source_files(recipe, where=None):
     "Every file the recipe reads, as {table: [paths]}. What is missing is an `InputError` with the nearest name."
-    from mltoolkit.data import sources
+    from mltoolkit.data.sources import files_of
 
     where, found = Path(where or Path.cwd()), {}
     for table in (recipe.data.table, *(join.table for join in recipe.data.joins)):
-        example = table.startswith("example:")
-        found[table] = [sources._example_file(table)] if example else sources._files(where / table)
+        found[table] = files_of(table, where=where)
     return found
 
 # %% ../../nbs/50_production/30_pipeline.ipynb #2c168e1c

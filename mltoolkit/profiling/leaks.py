@@ -140,20 +140,22 @@ def _wilson(hits, n, z=1.96):
     centre, spread = hits + z * z / 2, z * (hits * (n - hits) / n + z * z / 4) ** 0.5
     return max(0.0, (centre - spread) / (n + z * z)), min(1.0, (centre + spread) / (n + z * z))
 
-# %% ../../nbs/20_profiling/10_leaks.ipynb #03417440
-_MOST_COLUMNS = 150  # numeric columns the search goes over
+# %% ../../nbs/20_profiling/10_leaks.ipynb #4ce427f0
+_EVERY, _LEFT, _RIGHT = 150, 60, 500  # up to 150 number columns each is a, b and c; beyond, 60 suspects are a and 500 columns b and c
+
+
+def _suspects_first(frame, columns, leaks):
+    "The number columns: those with other evidence first, then those with missing values, then the rest in table order."
+    is_number = pd.api.types.is_numeric_dtype
+    numbers = [c for c in columns if is_number(frame[c].dtype) and not pd.api.types.is_bool_dtype(frame[c].dtype)]
+    return sorted(numbers, key=lambda c: (c not in leaks, not frame[c].hasnans))
 
 
 def _numeric_views(frame, columns):
-    "Float views of the numeric columns: as they are, and in minutes for clock columns. The first `_MOST_COLUMNS` of them."
+    "Float views of number columns: as they are, and in minutes for clock columns."
     plain, clock = {}, {}
     for name in columns:
-        column = frame[name]
-        if len(plain) == _MOST_COLUMNS:
-            break
-        if pd.api.types.is_bool_dtype(column.dtype) or not pd.api.types.is_numeric_dtype(column.dtype):
-            continue
-        values = as_floats(column)
+        values = as_floats(frame[name])
         plain[name] = values = np.where(np.isfinite(values), values, np.nan)
         if is_clock(values[~np.isnan(values)]):
             clock[name] = clock_minutes(values)
@@ -195,18 +197,21 @@ def _agree(A, difference, modulo):
     gap = A[:, None, :] - difference[:, :, None]
     return (_close(np.where(np.isnan(gap), 0, gap), A[:, None, :], modulo)).all(axis=0)
 
-# %% ../../nbs/20_profiling/10_leaks.ipynb #b146ad43
+# %% ../../nbs/20_profiling/10_leaks.ipynb #e45570c5
 def _differences(frame, columns, rng):
     "All exact differences a = b - c among the number columns: dicts with a, b, c, clock (bool), rows, share."
-    plain, clock = _numeric_views(frame, columns)
+    left = set(columns if len(columns) <= _EVERY else columns[:_LEFT])
+    plain, clock = _numeric_views(frame, columns[:_RIGHT])
     rows = np.sort(rng.choice(len(frame), min(200, len(frame)), replace=False))
     plain = {name: values for name, values in plain.items() if _varied(values[rows])}
     found, seen = [], set()
     for sides, modulo in ((plain, None), ({k: v for k, v in clock.items() if k in plain}, 1440.0)):
         if len(plain) < 3 or len(sides) < 2:
             continue
-        A, B = (np.column_stack([v[rows] for v in table.values()]) for table in (plain, sides))
-        names, side_names = list(plain), list(sides)
+        names, side_names = [name for name in plain if name in left], list(sides)
+        if not names:
+            continue
+        A, B = np.column_stack([plain[name][rows] for name in names]), np.column_stack([sides[name][rows] for name in side_names])
         for a, b, c in _candidates(A, B, modulo):
             triple = names[a], side_names[b], side_names[c]
             if len(set(triple)) < 3 or frozenset(triple) in seen:
@@ -335,7 +340,7 @@ def _consequence(relation, name, severity, blamed, leaks):
         return f", so {both} together give {leak} away" if " and " in both else f", so it helps to give {leak} away"
     return ""
 
-# %% ../../nbs/20_profiling/10_leaks.ipynb #a3dcf2db
+# %% ../../nbs/20_profiling/10_leaks.ipynb #e7c96f97
 def find_leaks(data, *, target=None, random_state=0, progress=None, cancel=None):
     """`Leaks`: evidence for each column that it knows the target already. No column name is consulted.
 
@@ -358,11 +363,14 @@ def find_leaks(data, *, target=None, random_state=0, progress=None, cancel=None)
         rows += _absent(data.frame, columns, data.target, target_missing)
         tracker.step("missing values")
         leaks = {row[0] for row in rows if row[2] == "error"}
-        candidates = [c for c in columns if c != data.id]
+        candidates = _suspects_first(data.frame, [c for c in columns if c != data.id], leaks)
         rows += _reconstructed(_differences(data.frame, candidates, rng), leaks, data.frame, target_missing)
         tracker.step("differences")
     order = {name: i for i, name in enumerate(columns)}
     rows.sort(key=lambda r: (_RANK[r[2]], order[r[0]], r[1]))
-    notes = () if target_missing.any() else (f"{data.target} is never missing, so columns that go missing with it could not be looked for",)
+    notes = [f"{data.target} is never missing, so columns that go missing with it could not be looked for"] * (not target_missing.any())
+    if len(candidates) > _EVERY:
+        notes.append(f"of {len(candidates)} number columns, only the {_LEFT} most suspect were tried as differences of "
+                     f"{min(len(candidates), _RIGHT)} others")  # fmt: skip
     table = pd.DataFrame(rows, columns=_LEAKS).astype({c: "str" for c in _LEAKS[:4]} | {c: "float64" for c in _LEAKS[4:]})
     return Leaks(table=table.drop_duplicates(["column", "code"], ignore_index=True), relation=relation, n_rows=len(data), notes=notes)

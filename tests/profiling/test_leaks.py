@@ -313,3 +313,18 @@ def test_no_name_of_the_example_in_the_source():
         text = path.read_text(encoding="utf-8")
         assert not [name for name in FIVE if f'"{name}"' in text or f"'{name}'" in text]
     assert mlt.profile
+
+
+def test_a_wide_table_searches_suspects_first_and_says_what_it_left_out():
+    rng = np.random.default_rng(0)
+    n = 600
+    frame = pd.DataFrame({f"x{i}": rng.normal(size=n) for i in range(200)})
+    after, planned = rng.normal(50, 20, n).round(1), rng.normal(50, 5, n).round(1)
+    frame["planned"], frame["after"], frame["delay"] = planned, after, after - planned  # the last columns of all
+    frame["late"] = frame["delay"] > 20
+    gone = rng.random(n) < 0.15
+    frame.loc[gone, ["after", "delay"]] = np.nan
+    frame["late"] = frame["late"].astype(object).where(~gone)
+    leaks = find_leaks(frame, target="late")
+    assert set(leaks.columns) == {"after", "delay"} and "MLT303" in leaks.columns["delay"]
+    assert any("of 203 number columns, only the 60 most suspect" in note for note in leaks.notes)
