@@ -193,7 +193,7 @@ def _path(plane, series):
     dash = f' stroke-dasharray="{series["dash"]}"' if series.get("dash") else ""
     return f'<path d="{moves}" fill="none" stroke="{color(series.get("tone", "accent"))}" stroke-width="2" stroke-linejoin="round"{dash}/>'
 
-# %% ../../nbs/60_plots/10_svg.ipynb #fdd25c09
+# %% ../../nbs/60_plots/10_svg.ipynb #a9cdd022
 def _band(plane, series):
     up, down = _points(series["x"], series["upper"]), _points(series["x"], series["lower"])
     if not up or not down:
@@ -216,9 +216,9 @@ def _mark(plane, mark):
     if not mark:
         return ""
     x, y, floor = plane.x(mark["x"]), plane.y(mark["y"]), plane.height - plane.bottom
-    side = -1 if x > plane.left + 0.6 * (plane.width - plane.left - plane.right) else 1
-    anchor = "end" if side < 0 else "start"
-    height = min(y + 17, floor - 4) if mark.get("below") else max(plane.top + 10, y - 7)
+    fits = x + 8 + 6.6 * len(mark.get("text", "")) <= plane.width - plane.right  # to the right a falling curve is out of the way
+    side, anchor, lift = (1, "start", 7) if fits else (-1, "end", 24)
+    height = min(y + 17, floor - 4) if mark.get("below") else max(plane.top + 10, y - lift)
     word = text(x + 8 * side, height, mark.get("text", ""), tone="ink", anchor=anchor, weight=600)
     return _line(x, y, x, floor, "dim", dash="2 3") + _dot(x, y, "accent", radius=5) + word
 
