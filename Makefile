@@ -25,7 +25,7 @@ app: .venv/.installed  ## the latest run as a page for people who do not code
 test: .venv/.dev  ## all tests: the library's, the notebooks' own, export and README in sync, browser
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest tests
-	$(BIN)/nbdev-test nbs --n-workers 2 --do-print
+	OMP_NUM_THREADS=1 $(BIN)/nbdev-test nbs --n-workers 0 --do-print
 
 test-quick: .venv/.dev  ## the tests that need neither a browser nor a full run
 	$(BIN)/python -m pytest tests -m "not slow and not browser"
