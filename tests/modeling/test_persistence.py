@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from mltoolkit.core import InputError, Result, RunError
-from mltoolkit.modeling.persistence import check_input, input_schema, load_model, load_schema, save_model
+from mltoolkit.modeling.persistence import check_input, input_schema, load_model, load_schema, model_fingerprint, save_model
 from mltoolkit.modeling.preprocessing import MODELS, make_pipeline_for
 
 RNG = np.random.default_rng(0)
@@ -120,3 +120,14 @@ def test_notes():
 def test_bad_tables(change, words):
     with pytest.raises(InputError, match=words):
         check_input(change(X.head(3)), SCHEMA)
+
+
+def test_the_fingerprint_of_a_model_knows_what_it_learned(tmp_path):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=200), "b": rng.choice(["x", "y"], 200)})
+    y, schema = (X["a"] > 0).astype(int), input_schema(X)
+    for name in ("logistic", "hgb", "random_forest"):
+        model = make_pipeline_for(name, X).fit(X, y)
+        one = model_fingerprint(save_model(model, tmp_path / "one.skops", schema=schema))
+        assert one == model_fingerprint(save_model(make_pipeline_for(name, X).fit(X, y), tmp_path / "two.skops", schema=schema))
+        assert one != model_fingerprint(save_model(make_pipeline_for(name, X).fit(X[20:], y[20:]), tmp_path / "three.skops", schema=schema))

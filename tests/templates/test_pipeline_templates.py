@@ -140,6 +140,7 @@ def test_a_second_run_gives_the_same_figures_to_the_last_digit(finished_run, tmp
         pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
     for name in ("decision", "outcome", "explanation", "slices", "profile", "split"):
         assert finished_run.results(name).to_dict() == again.results(name).to_dict(), name
+    assert finished_run.results("opening").model_hash == again.results("opening").model_hash
     for part in ("question", "sentences", "figures"):
         assert finished_run.answer[part] == again.answer[part]
 
