@@ -14,7 +14,7 @@ _all_ = ["example_path", "example_tables"]  # defined one floor down, handed on 
 # %% auto #0
 __all__ = ['FLIGHTS', 'load_example', 'example_path', 'example_tables']
 
-# %% ../../nbs/10_data/40_examples.ipynb #38de6f78
+# %% ../../nbs/10_data/40_examples.ipynb #31dd73cb
 FLIGHTS = {
     "table": "example:flights/flights",
     "rows": None,
@@ -35,6 +35,7 @@ FLIGHTS = {
             "right_on": ["faa"],
             "columns": {"lat": "dest_lat", "lon": "dest_lon", "alt": "dest_alt"},
         },
+        {"table": "example:flights/airlines", "on": ["carrier"], "columns": {"name": "airline"}},
     ],
     "timezone": "America/New_York",
     "derive": {"weekday": {"column": "time_hour", "part": "weekday"}},

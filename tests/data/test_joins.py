@@ -140,11 +140,11 @@ def test_report_round_trip():
 
 def test_flights_joined(flights):
     raw = read_table("example:flights/flights")
-    assert len(flights) == 336_776 and flights.frame.shape[1] == 37
+    assert len(flights) == 336_776 and flights.frame.shape[1] == 38
     assert flights.frame["arr_delay"].equals(raw["arr_delay"]), "order of rows"
     assert list(flights.frame)[19:] == [
         "temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib",
-        "plane_year", "plane_manufacturer", "plane_engines", "plane_seats", "dest_lat", "dest_lon", "dest_alt", "weekday", "late",
+        "plane_year", "plane_manufacturer", "plane_engines", "plane_seats", "dest_lat", "dest_lon", "dest_alt", "airline", "weekday", "late",
     ]  # fmt: skip
     assert (flights.target, flights.time, flights.group, flights.name) == ("late", "time_hour", "tailnum", "flights")
     assert round(flights.known().y.mean(), 4) == 0.0865
@@ -155,7 +155,7 @@ def test_flights_joined(flights):
 def test_flights_report():
     spec = {**FLIGHTS, "derive": {}, "target": None}
     table = assemble(spec).report.table.set_index("table")
-    assert table["unmatched"].to_dict() == {"weather": 1556, "planes": 52_606, "airports": 7602}
+    assert table["unmatched"].to_dict() == {"weather": 1556, "planes": 52_606, "airports": 7602, "airlines": 0}
     assert table.loc["airports", "examples"] == ["SJU", "BQN", "STT", "PSE"]
     assert (table["rows_before"] == table["rows_after"]).all()
 

@@ -53,7 +53,7 @@ def test_flights(flights):
     assert table.target["missing"] == 9430
     assert len(json.dumps(table.to_dict())) < 300_000
     frame = table.to_frame()
-    assert len(frame) == 37 and frame["column"].tolist() == list(flights.frame)
+    assert len(frame) == 38 and frame["column"].tolist() == list(flights.frame)
     assert table["year"].kind == "constant" and table["late"].role == "target"
 
 
@@ -116,7 +116,7 @@ def test_unknown_column_and_views(flights_small):
     with pytest.raises(InputError, match="'tempp'"):
         table["tempp"]
     assert [a["code"] for a in table.alerts_of("dep_delay")] == ["MLT301", "MLT302", "MLT303"]
-    assert repr(table).startswith("TableProfile(name='flights', rows=8,000, columns=37, target='late', leaks='dep_time")
+    assert repr(table).startswith("TableProfile(name='flights', rows=8,000, columns=38, target='late', leaks='dep_time")
     assert "<table>" in table._repr_html_() and "MLT302" in table._repr_html_()
 
 
