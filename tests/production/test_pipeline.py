@@ -252,7 +252,7 @@ def test_two_runs_at_once_do_not_meet(recipe, tiny, tmp_path):
 
 
 def test_source_files(recipe, tmp_path):
-    assert all(p.exists() for paths in source_files(recipe).values() for p in paths) and len(source_files(recipe)) == 4
+    assert all(p.exists() for paths in source_files(recipe).values() for p in paths) and len(source_files(recipe)) == 5
 
 
 def test_run_open_of_a_run_in_progress(recipe, tiny, tmp_path):

@@ -196,7 +196,7 @@ def test_the_recipe_holds_the_decisions_and_the_rest_of_the_shipped_one(lab):
     recipe = lab.to_recipe()
     assert recipe.keep == {"dep_time": "known when the doors close"}
     assert set(recipe.drop) == (LEAKS - {"dep_time"}) | {"minute"} and "MLT301" in recipe.drop["arr_delay"]
-    assert recipe.data.target.at_least == 60 and len(recipe.data.joins) == 3 and recipe.data.roles.time == "time_hour"
+    assert recipe.data.target.at_least == 60 and len(recipe.data.joins) == 4 and recipe.data.roles.time == "time_hour"
     lab.controls["time"].value = None
     assert lab.to_recipe().split.kind is None
     lab.controls["target"].value = None
