@@ -8,7 +8,7 @@ _HOME = {
     "mltoolkit.data.dataset": ["Dataset", "load"],
     "mltoolkit.data.examples": ["load_example"],
     "mltoolkit.data.contract": ["Contract", "ContractReport", "check", "infer_contract"],
-    "mltoolkit.profiling.table": ["TableProfile", "profile"],
+    "mltoolkit.profiling.profiler": ["TableProfile", "profile"],
     "mltoolkit.modeling.splitting": ["Split", "split"],
     "mltoolkit.modeling.comparison": ["Comparison", "compare"],
     "mltoolkit.modeling.decision": ["Decision", "decide"],
@@ -17,7 +17,7 @@ _HOME = {
     "mltoolkit.production.recipe": ["Recipe"],
     "mltoolkit.production.runs": ["Run", "runs"],
     "mltoolkit.production.pipeline": ["run"],
-    "mltoolkit.widgets.data_lab": ["DataLab"],
+    "mltoolkit.widgets.profile_lab": ["ProfileLab"],
     "mltoolkit.widgets.lab": ["Lab"],
 }
 _WHERE = {name: module for module, names in _HOME.items() for name in names}

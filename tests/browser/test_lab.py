@@ -19,11 +19,11 @@ frame["long_name_" * 30] = rng.integers(0, 5, 800)
 frame["text"] = rng.choice(["<script>document.title='owned'</script>", "b", "c"], 800)
 frame["quote\\" onclick='alert(1)' x"] = 1
 frame["bought"] = bought
-wide = mlt.DataLab(frame, target="bought")
+wide = mlt.ProfileLab(frame, target="bought")
 wide"""
 SLOW = """import time, mltoolkit as mlt
 from mltoolkit.core import Tracker
-from mltoolkit.widgets import data_lab
+from mltoolkit.widgets import profile_lab
 
 def slow(lab, data, *, progress, cancel):
     with Tracker(400, "steps", progress=progress, cancel=cancel) as tracker:
@@ -31,7 +31,7 @@ def slow(lab, data, *, progress, cancel):
             time.sleep(0.05)
             tracker.step(f"step {i + 1} of 400")
 
-data_lab._profile = slow
+profile_lab._profile = slow
 flights = mlt.load_example("flights", rows=2_000)
 lab = mlt.Lab(flights)
 lab"""

@@ -6,7 +6,7 @@ import pytest
 
 import mltoolkit as mlt
 from mltoolkit.core import Cancelled, InputError
-from mltoolkit.widgets import data_lab, data_view, saving
+from mltoolkit.widgets import profile_lab, profile_view, saving
 from mltoolkit.widgets.lab import recipe_state
 
 LEAKS = {"arr_delay", "dep_delay", "arr_time", "air_time", "dep_time"}
@@ -21,7 +21,7 @@ def flights(flights_small):
 @pytest.fixture
 def lab(flights, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    lab = mlt.DataLab(flights)
+    lab = mlt.ProfileLab(flights)
     lab.job.wait(60)
     return lab
 
@@ -56,7 +56,7 @@ def test_code_gives_the_same_profile(lab, flights):
 def test_code_for_a_plain_dataframe(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     frame = own_table()
-    lab = mlt.DataLab(frame, target="churn")
+    lab = mlt.ProfileLab(frame, target="churn")
     lab.job.wait(60)
     assert lab.params["positive"] == "yes"
     assert eval(lab.code, {"mlt": mlt, "data": frame}).to_dict() == lab.result.to_dict()
@@ -65,7 +65,7 @@ def test_code_for_a_plain_dataframe(tmp_path, monkeypatch):
 def test_drop_use_keep(lab):
     lab.drop("distance", "the destination says it")
     lab.drop("visib")
-    assert lab.params["drop"] == {"distance": "the destination says it", "visib": data_lab.BY_CHOICE}
+    assert lab.params["drop"] == {"distance": "the destination says it", "visib": profile_lab.BY_CHOICE}
     lab.use("visib")
     assert "visib" not in lab.decisions
     with pytest.raises(InputError, match="kept for a reason"):
@@ -148,8 +148,8 @@ def test_stopping_and_starting_again(flights, monkeypatch):
         while True:
             progress(0.5, "half way")
 
-    monkeypatch.setattr(data_lab, "_profile", endless)
-    lab = mlt.DataLab(flights)
+    monkeypatch.setattr(profile_lab, "_profile", endless)
+    lab = mlt.ProfileLab(flights)
     assert "Profiling" in html(lab)["body"] and "progressbar" in html(lab)["foot"]
     first = lab.job
     lab.handle("run")  # a second start stops the first
@@ -207,7 +207,7 @@ def test_the_recipe_holds_the_decisions_and_the_rest_of_the_shipped_one(lab):
 def test_a_recipe_to_go_on_from(lab, flights, tmp_path):
     lab.use("dep_time", "known when the doors close")
     path = lab.save_recipe(tmp_path / "mine.yaml")
-    again = mlt.DataLab(flights, recipe=path)
+    again = mlt.ProfileLab(flights, recipe=path)
     again.job.wait(60)
     assert again.decisions == lab.decisions and again.saver.path == str(path) and again.proposed == {}
     assert again.to_recipe() == lab.to_recipe()
@@ -216,7 +216,7 @@ def test_a_recipe_to_go_on_from(lab, flights, tmp_path):
 def test_a_recipe_for_a_table_of_ones_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     own_table().to_csv("customers.csv", index=False)
-    lab = mlt.DataLab("customers.csv", target="churn")
+    lab = mlt.ProfileLab("customers.csv", target="churn")
     lab.job.wait(60)
     lab.drop("plan", "not known for new customers")
     recipe = lab.to_recipe()
@@ -275,7 +275,7 @@ def test_hostile_names_stay_text_everywhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     frame = own_table(**{HOSTILE: [f"{HOSTILE}{i % 7}" for i in range(400)], "x" * 300: 1})
     for target in ("churn", HOSTILE):
-        lab = mlt.DataLab(frame, target="churn")
+        lab = mlt.ProfileLab(frame, target="churn")
         lab.job.wait(60)
         lab.handle("select", HOSTILE)
         lab.drop("x" * 300, HOSTILE)
@@ -292,12 +292,12 @@ def test_odd_tables(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     frame = pd.DataFrame({"all_missing": [None] * 50, "one": 1, "when": pd.date_range("2024-01-01", periods=50), "y": [True, False] * 25})
     frame["inf"] = [np.inf, 1.0] * 25
-    lab = mlt.DataLab(frame, target="y")
+    lab = mlt.ProfileLab(frame, target="y")
     lab.job.wait(60)
     for name in frame.columns:
         lab.handle("select", name)
         assert lab.problem is None and html(lab)["detail"]
-    without = mlt.DataLab(frame)
+    without = mlt.ProfileLab(frame)
     without.job.wait(60)
     assert html(without)["body"] and without.proposed == {}
 
@@ -309,26 +309,26 @@ def test_the_saved_form(lab):
 
 
 def test_values_and_shares():
-    assert [data_view.share_text(n, 1_000) for n in (0, 0.4, 26, 1_000)] == ["0", "<0.1 %", "2.6 %", "100.0 %"]
+    assert [profile_view.share_text(n, 1_000) for n in (0, 0.4, 26, 1_000)] == ["0", "<0.1 %", "2.6 %", "100.0 %"]
     clock = type("C", (), {"kind": "clock"})
-    assert [data_view.value_text(clock, v) for v in (1535.0, 5, 2400, None, float("nan"))] == ["15:35", "00:05", "24:00", "", ""]
+    assert [profile_view.value_text(clock, v) for v in (1535.0, 5, 2400, None, float("nan"))] == ["15:35", "00:05", "24:00", "", ""]
 
 
 def test_the_lab_has_two_steps_and_one_result(flights, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lab = mlt.Lab(flights)
-    lab.data_lab.job.wait(60)
-    assert lab.result is lab.data_lab.result and lab.code == "mlt.profile(data)"
+    lab.profile_lab.job.wait(60)
+    assert lab.result is lab.profile_lab.result and lab.code == "mlt.profile(data)"
     assert "Data" in html(lab)["steps"] and 'data-state="done"' in html(lab)["steps"]
     lab.handle("drop", "visib")
     lab.handle("save-open")
     assert lab.step == "recipe" and "mltoolkit run flights.yaml" in html(lab)["body"] and "version: 1" in html(lab)["body"]
-    assert recipe_state(lab.data_lab) == "idle"
+    assert recipe_state(lab.profile_lab) == "idle"
     lab.handle("save-write")
-    assert recipe_state(lab.data_lab) == "done" and mlt.Recipe.load("flights.yaml") == lab.to_recipe()
+    assert recipe_state(lab.profile_lab) == "done" and mlt.Recipe.load("flights.yaml") == lab.to_recipe()
     lab.handle("step", "data")
     lab.handle("drop", "temp")
-    assert recipe_state(lab.data_lab) == "stale"
+    assert recipe_state(lab.profile_lab) == "stale"
     lab.handle("step", "nowhere")
     assert lab.step == "data"
 
@@ -338,9 +338,9 @@ def test_progress_reaches_the_page_through_the_lab(flights, monkeypatch):
     lab = mlt.Lab(flights)
     monkeypatch.setattr(lab.surface, "send", messages.append)
     lab.surface._hear(None, {"type": "hello"}, [])
-    lab.data_lab.job.wait(60)
+    lab.profile_lab.job.wait(60)
     lab.handle("run")
-    lab.data_lab.job.wait(60)
+    lab.profile_lab.job.wait(60)
     assert any("foot" in m["regions"] for m in messages if m.get("type") == "update")
 
 
