@@ -148,7 +148,7 @@ def _late_bar(total, what, after=1.0):
     progress.close = lambda: state["bar"] is not None and state["bar"].close()
     return progress
 
-# %% ../nbs/00_core.ipynb #bba8096e
+# %% ../nbs/00_core.ipynb #c995a27d
 @contextmanager
 def atomic_path(path):
     "Yield a temporary path beside `path`; rename it to `path` on success, remove it on any error."
@@ -179,9 +179,10 @@ def write_text(path, text):
     return Path(path)
 
 
-def write_json(path, value):
-    "Write `value` as JSON, whole or not at all."
-    return write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+def write_json(path, value, *, indent=1):
+    "Write `value` as JSON, whole or not at all. `indent=None` writes one line without spaces."
+    separators = (",", ":") if indent is None else None
+    return write_text(path, json.dumps(value, indent=indent, separators=separators, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def write_frame(path, frame):
@@ -301,7 +302,7 @@ def _decode_column(column):
     values = decode(values)
     return pd.Series([float("nan") if v is None else v for v in values] if kind.startswith("float") else values, dtype=kind)
 
-# %% ../nbs/00_core.ipynb #4ba4ca19
+# %% ../nbs/00_core.ipynb #9d35ac28
 def _decode_array(value):
     import numpy as np
 
@@ -316,6 +317,8 @@ def _decode_result(value):
     if kind not in Result.kinds:
         raise InputError("a saved result must be of a kind this mltoolkit knows", got=repr(kind), fix=did_you_mean(kind, Result.kinds))
     cls = Result.kinds[kind]
+    if "fields" not in value and hasattr(cls, "from_plain"):
+        return cls.from_plain(value)
     known = {f.name for f in dataclasses.fields(cls)}
     return cls(**{k: decode(v) for k, v in value["fields"].items() if k in known})
 
@@ -393,8 +396,10 @@ class Result:
     def _repr_html_(self):
         return frame_html(self.to_frame(), title=repr(self))
 
-# %% ../nbs/00_core.ipynb #49b56eec
+# %% ../nbs/00_core.ipynb #3a23a5f5
 def _save(result, path):
+    if hasattr(result, "from_plain"):
+        return write_json(path, result.to_dict(), indent=None)
     large = [f.name for f in dataclasses.fields(result) if f.metadata.get("mltoolkit") == "parquet" and getattr(result, f.name) is not None]
     for name in large:
         write_frame(path.with_name(f"{path.stem}.{name}.parquet"), getattr(result, name))

@@ -10,7 +10,8 @@ import pytest
 
 import mltoolkit as mlt
 from mltoolkit.core import Cancel, Cancelled, InputError, Result
-from mltoolkit.profiling.table import MESSAGES, profile
+from mltoolkit.profiling.alerts import CODES
+from mltoolkit.profiling.profiler import profile
 
 FIVE = {"arr_delay", "dep_delay", "arr_time", "air_time", "dep_time"}
 
@@ -38,7 +39,7 @@ def test_alerts_of_columns():
     }  # fmt: skip
     assert [a["severity"] for a in table.alerts] == ["warning"] * 4 + ["info"] * 2
     assert table.leaks == {} and table.target == {} and table.relation is None
-    assert set(codes(table)) <= set(MESSAGES)
+    assert set(codes(table)) <= set(CODES)
     assert codes(profile(mlt.load(frame, id="id")), "id") == []
 
 
@@ -60,7 +61,7 @@ def test_flights(flights):
 def test_every_alert_is_complete(flights_small):
     for alert in profile(flights_small, contract={"columns": {"wind_gust": {"known": "after"}}}).alerts:
         assert set(alert) == {"code", "severity", "column", "message", "evidence", "value", "lower", "upper"}
-        assert alert["severity"] in ("error", "warning", "info") and alert["evidence"] and alert["message"] == MESSAGES[alert["code"]]
+        assert alert["severity"] in ("error", "warning", "info") and alert["evidence"] and alert["message"] == CODES[alert["code"]]
         if alert["lower"] is not None:
             assert alert["lower"] <= alert["value"] + 1e-9 and alert["value"] <= alert["upper"] + 1e-9
 
