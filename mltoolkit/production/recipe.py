@@ -343,7 +343,7 @@ def _merge(node, old, new, part):
         else:
             node[key] = _node(inner)
 
-# %% ../../nbs/50_production/10_recipe.ipynb #cbd1ea07
+# %% ../../nbs/50_production/10_recipe.ipynb #a2ae0476
 def check_columns(recipe, columns):
     "Refuse a recipe that names a column which is not in `columns` (those of the joined table). Raises `InputError`."
     columns = [str(c) for c in columns]
@@ -354,6 +354,7 @@ def check_columns(recipe, columns):
     named += [(f"data.roles.{n}", getattr(roles, n)) for n in ("time", "group", "id")]
     named += [("data.roles.sensitive", c) for c in roles.sensitive]
     named += [(f"data.derive.{new}.column", part.column) for new, part in recipe.data.derive.items()]
+    named += [("data.treat_as", c) for c in recipe.data.treat_as]
     named += (
         [("drop", c) for c in recipe.drop] + [("keep", c) for c in recipe.keep] + [("evaluate.slices", c) for c in recipe.evaluate.slices]
     )

@@ -152,7 +152,7 @@ class TargetPart(Part):
             )
         return self
 
-# %% ../../nbs/50_production/05_settings.ipynb #fde5dd69
+# %% ../../nbs/50_production/05_settings.ipynb #2ec4bd85
 class RolesPart(Part):
     time: str | None = Field(None, description="when the row happened: the split respects it", examples=["time_hour"])
     group: str | None = Field(None, description="rows that belong together, e.g. one aeroplane", examples=["tailnum"])
@@ -167,6 +167,9 @@ class DataPart(Part):
     )
     joins: Annotated[tuple[JoinPart, ...], BeforeValidator(_as_tuple)] = Field(
         (), description="tables looked up; a row is neither lost nor doubled"
+    )
+    treat_as: dict[str, Literal["category", "number", "time", "text"]] = Field(
+        {}, description="columns that are another kind than they look", examples=["{plane_engines: category}"]
     )
     timezone: Zone | None = Field(
         None, description="the clock by which the time role is read; null: its own", examples=["America/New_York"]

@@ -103,3 +103,27 @@ def test_what_cannot_be_written_as_a_script_is_refused():
         example_recipe().with_params({"data.table": "parts/*.parquet"}).to_code()
     with pytest.raises(InputError, match="single files"):
         example_recipe().with_params({"data.table": "folder"}).to_code()
+
+
+def test_columns_treated_as_another_kind(tmp_path):
+    import numpy as np
+    import pandas as pd
+
+    rng = np.random.default_rng(0)
+    n = 500
+    orders = pd.DataFrame({"shelf": rng.integers(1, 9, n).astype(float), "price": [f" {x:.2f}" for x in rng.normal(50, 9, n)],
+                           "when": pd.date_range("2024-01-01", periods=n, freq="7h").astype(str), "returned": rng.random(n) < 0.3})  # fmt: skip
+    orders.loc[::7, "shelf"] = np.nan
+    orders.loc[::11, "price"] = ""
+    orders.to_parquet(tmp_path / "orders.parquet")
+    recipe = Recipe.from_dict({
+        "version": 1, "name": "orders", "question": "Which?",
+        "data": {"table": str(tmp_path / "orders.parquet"), "treat_as": {"shelf": "category", "price": "number", "weekday": "text", "when": "time"},
+                 "derive": {"weekday": {"column": "when", "part": "day"}}, "target": {"name": "back", "column": "returned", "equals": True}},
+        "split": {"n_splits": 3}, "drop": {"returned": "the target is made of it", "when": "not needed"},
+        "train": {"models": ["logistic", "hgb"]}})  # fmt: skip
+    script, ours = scores_of_script(recipe, tmp_path), scores_of_mltoolkit(recipe)
+    for name in ours:
+        assert script[name] == pytest.approx(ours[name], abs=1e-12)
+    plain = scores_of_mltoolkit(recipe.with_params({"data.treat_as": {"price": "number", "when": "time"}}))
+    assert plain != ours
