@@ -243,7 +243,7 @@ def define_target(frame, *, name, column, at_least=None, at_most=None, equals=No
     hit = {"at_least": source.ge, "at_most": source.le, "equals": source.eq}[rule](value)
     return frame.assign(**{name: hit.astype("boolean").mask(source.isna())})
 
-# %% ../../nbs/10_data/20_joins.ipynb #baa46d7d
+# %% ../../nbs/10_data/20_joins.ipynb #9d36529f
 _PARTS_OF_DATA = ("table", "rows", "joins", "treat_as", "timezone", "derive", "target", "roles")
 
 
@@ -251,8 +251,9 @@ def assemble(spec, *, rows=None):
     """The table that the `data` part of a recipe describes: a `Joined` with `.frame` and `.report`.
 
     `spec`: a dict with `table` and, optionally, `rows`, `joins`, `treat_as` (column -> category, number, time or text), `timezone`,
-    `derive`, `target` (a column name, or a dict for `define_target`) and `roles`. `rows` given here goes before the one in `spec`. `timezone`: the clock by which the time role is
-    read, so that a day is a day there. Column order: the table, the joins, derived columns, the target.
+    `derive`, `target` (a column name, or a dict for `define_target`) and `roles`. `rows` given here goes before the one in
+    `spec`. `timezone`: the clock by which the time role is read, so that a day is a day there. Column order: the table, the joins,
+    derived columns, the target.
     """
     for key in spec:
         if key not in _PARTS_OF_DATA:

@@ -50,7 +50,7 @@ def as_times(column):
         fix = "Write them as 2013-01-31T18:05:00Z, all in one way."
         raise InputError("a column treated as a time must hold times in one format", got=got, fix=fix) from None
 
-# %% ../../nbs/10_data/08_treat.ipynb #cc3b6b84
+# %% ../../nbs/10_data/08_treat.ipynb #3c90e829
 TREATMENTS = {
     "category": lambda column: as_labels(column).astype("category"),
     "number": as_numbers,
@@ -62,7 +62,7 @@ TREATMENTS = {
 def treat(frame, kinds):
     "`frame` with some columns treated as another kind. `kinds`: column -> category, number, time or text."
     check_columns(kinds, frame.columns, "a column to be treated as another kind")
-    for column, kind in kinds.items():
+    for kind in kinds.values():
         if kind not in TREATMENTS:
             raise InputError("a column can be treated as one of a few kinds", got=repr(kind), fix=did_you_mean(kind, TREATMENTS))
     return frame.assign(**{column: TREATMENTS[kind](frame[column]) for column, kind in kinds.items()}) if kinds else frame

@@ -192,3 +192,85 @@ def test_column_type():
     assert column_type(pd.Series([1.0, np.inf])) == "number"
     assert column_type(pd.Series([], dtype=float)) == "number"
     assert column_type(pd.Series(["a", 1])) == "text"
+
+
+def figures(name, kind="number", dtype="int64", n=100, **more):
+    from mltoolkit.profiling.columns import ColumnProfile
+
+    return ColumnProfile(name=name, kind=kind, dtype=dtype, n=n, **{"missing": 0, "distinct": 50, **more})
+
+
+def table(*columns, alerts=()):
+    from mltoolkit.profiling.table import TableProfile
+
+    return TableProfile(name="t", n_rows=100, columns=columns, alerts=list(alerts))
+
+
+def test_infer_from_a_profile(flights_small):
+    profile = mlt.profile(flights_small)
+    contract = infer_contract(profile)
+    assert check(flights_small, contract).ok
+    ours = {rule.name: rule for rule in infer_contract(flights_small).columns}
+    assert [rule.name for rule in contract.columns] == list(ours)
+    for rule in contract.columns:
+        theirs = ours[rule.name]
+        complete = len(profile[rule.name].top) == profile[rule.name].distinct
+        assert rule.missing_max == theirs.missing_max and rule.values == (theirs.values if complete else None), rule.name
+        if rule.type == theirs.type:
+            assert (rule.min, rule.max) == (theirs.min, theirs.max), rule.name
+        else:
+            assert {rule.type, theirs.type} == {"number", "integer"}, rule.name
+    assert set(contract.known_after) == set(profile.leaks) and "MLT301" in contract["arr_delay"].note
+    assert infer_contract(mlt.Result.from_dict(profile.to_dict())).to_dict() == contract.to_dict()
+
+
+def test_infer_from_a_profile_hides_sensitive_values(flights_small):
+    hidden = infer_contract(mlt.profile(flights_small.replace(sensitive=["carrier", "distance"])))
+    assert hidden["carrier"].values is None and hidden["distance"].min is None and hidden["distance"].type == "integer"
+
+
+@pytest.mark.parametrize(
+    "column, wanted",
+    [
+        (figures("a", min=0, max=9, quantiles={"0.01": 0, "0.99": 9}), {"type": "integer", "min": 0, "max": 9}),
+        (figures("a", dtype="Float64", min=0.5, max=1.5, infinite=2), {"type": "number", "min": None, "max": None}),
+        (figures("a", "category", "String", distinct=2, top=(["x", 60], ["y", 40])), {"type": "category", "values": ("x", "y")}),
+        (figures("a", "category", "VARCHAR", distinct=3, top=(["x", 60], ["y", 30])), {"type": "category", "values": None}),
+        (figures("a", "category", "str", distinct=2, top=(["x" * 60, 60], ["y", 40])), {"type": "category", "values": None}),
+        (figures("a", "boolean", "object", distinct=2, top=([True, 60], [False, 40])), {"type": "boolean", "values": None}),
+        (figures("a", "datetime", "timestamp[us][pyarrow]", min="2020-01-01T00:00:00"), {"type": "datetime", "min": None}),
+        (figures("a", "duration", "timedelta64[ns]", min=1.0, max=2.0), {"type": "text", "min": None}),
+        (figures("a", "id", "BIGINT", distinct=100, min=1, max=100), {"type": "integer"}),
+        (figures("a", "constant", "float64", distinct=1, min=5.0, max=5.0), {"type": "number", "min": 5.0, "max": 5.0}),
+        (figures("a", "constant", "str", distinct=0, missing=100), {"type": "text", "missing_max": 1.0}),
+        (figures("a", "text", "object (mixed: int, str)"), {"type": "text"}),
+        (figures("a", "nested", "List(Int64)"), {"type": "text"}),
+        (figures("a", "number", "object", min=1, max=4), {"type": "integer"}),
+        (figures("a", n=0, distinct=0), {"type": "integer", "missing_max": 0.0, "min": None}),
+    ],
+)
+def test_a_rule_from_the_figures_of_a_column(column, wanted):
+    rule = infer_contract(table(column))["a"]
+    assert {k: getattr(rule, k) for k in wanted} == wanted
+
+
+def test_keys_and_leaks_from_a_profile():
+    leak = {"code": "MLT302", "severity": "error", "column": "b", "message": "", "evidence": ""}
+    mild = {"code": "MLT305", "severity": "warning", "column": "a", "message": "", "evidence": ""}
+    contract = infer_contract(table(figures("a", "id", distinct=100, role="id"), figures("b"), figures("c", "id", distinct=100), alerts=[leak, mild]))
+    assert contract.keys == (("a",),) and contract.known_after == ("b",) and "MLT302" in contract["b"].note
+    estimated = figures("a", "id", distinct=100, role="id", estimated={"distinct": "within 2 %"})
+    assert infer_contract(table(estimated)).keys == ()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_profile_drafts_what_its_table_keeps(seed):
+    rng, n = np.random.default_rng(seed), 300
+    frame = pd.DataFrame({
+        "int": rng.integers(-5, 900, n), "float": np.where(rng.random(n) < 0.1, np.nan, rng.lognormal(size=n)), "flag": rng.random(n) < 0.5,
+        "level": rng.choice(["a", "b", None], n), "long": [f"value {i}" for i in range(n)], "one": 3, "none": [None] * n,
+        "when": pd.date_range("2024-01-01", periods=n, tz="UTC"), "category": pd.Categorical(rng.choice(["x", "y"], n)),
+        "nullable": pd.array(rng.integers(0, 9, n), dtype="Int64"), "whole": rng.integers(0, 5, n).astype(float),
+    })  # fmt: skip
+    report = check(frame, infer_contract(mlt.profile(frame)))
+    assert report.ok, report.sentences()
