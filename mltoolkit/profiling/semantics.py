@@ -224,7 +224,7 @@ _PATTERNS["postal_code"] = (
     r"|^[A-Za-z]{1,2}[0-9][A-Za-z0-9]? ?[0-9][A-Za-z]{2}$|^[A-Za-z][0-9][0-9Ww] ?[A-Za-z0-9]{4}$"
 )
 
-# %% ../../nbs/20_profiling/04_semantics.ipynb #331a9fe7
+# %% ../../nbs/20_profiling/04_semantics.ipynb #8ca0f402
 _MONEY = r"(?:[$€£¥₹]|USD|EUR|GBP|CHF|JPY|Rs\.?)"
 _PATTERNS["number_text"] = (
     rf"^[(]?[+-]?(?:{_MONEY} ?)?[+-]?(?:"
@@ -242,7 +242,8 @@ def _numeric(texts, words):
     if _hinted(words, "version"):
         return False
     plain = sum(t.isdigit() for t in texts) >= 0.95 * len(texts)
-    return not (plain and (_hinted(words, "code") or _hinted(words, "phone")))
+    long_codes = plain and min(map(len, texts)) >= 11 and len(set(map(len, texts))) == 1  # article numbers such as EAN
+    return not (long_codes or plain and (_hinted(words, "code") or _hinted(words, "phone")))
 
 # %% ../../nbs/20_profiling/04_semantics.ipynb #fb001197
 _PEOPLE = _set(

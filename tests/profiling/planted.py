@@ -9,8 +9,11 @@
 import numpy as np
 import pandas as pd
 
-FIRST = "Mary James Anna Robert Maria Peter Laura Thomas Julia Daniel Grace Henry Sophie Carlos Yuki Omar Ingrid Jean Olga Raj".split()
-LAST = "Smith Jones Müller O'Brien García Schmidt Rossi Tanaka Andersen Kowalski van-Dijk Novak Silva Ahmed Larsen Dubois Patel Lee".split()
+_NAMES = (
+    "Mary James Anna Robert Maria Peter Laura Thomas Julia Daniel Grace Henry Sophie Carlos Yuki Omar Ingrid Jean Olga Raj",
+    "Smith Jones Müller O'Brien García Schmidt Rossi Tanaka Andersen Kowalski van-Dijk Novak Silva Ahmed Larsen Dubois Patel Lee",
+)
+FIRST, LAST = (names.split() for names in _NAMES)
 
 
 def luhn_digit(digits):
