@@ -8,6 +8,7 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 python; do "
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ROWS ?=
+ARGS ?=
 
 .PHONY: help demo lab app test test-quick notebooks readme export lint bench clean
 help:  ## what can be made
@@ -44,8 +45,8 @@ readme: .venv/.dev  ## nbs/index.ipynb -> README.md
 lint: .venv/.dev  ## ruff over the modules, the tests and the notebooks
 	$(BIN)/ruff check .
 
-bench: .venv/.installed benchmarks/.venv/.peers  ## what the README claims, measured side by side with peers
-	$(BIN)/python benchmarks/profile_flights.py
+bench: .venv/.installed benchmarks/.venv/.peers  ## profiling side by side with peers (about 10 minutes; ARGS="--only large" needs 3.5 GB)
+	$(BIN)/python benchmarks/profiling/run.py $(ARGS)
 
 benchmarks/.venv/.peers: benchmarks/requirements.txt
 	$(PYTHON) -m venv benchmarks/.venv

@@ -430,3 +430,33 @@ def test_two_saved_profiles_in_100_ms_without_scipy(tmp_path, root):
     seconds, columns, loaded = json.loads(out)
     assert columns == 30 and seconds < 0.1
     assert "scipy" not in loaded and "sklearn" not in loaded
+
+
+# --- the planted pair of this folder --------------------------------------------------------------------------------------
+
+
+def book_profile(frame, name):
+    "A TableProfile of a pandas frame by `column`."
+    columns = []
+    for key in frame:
+        values, more = frame[key], {}
+        if values.dtype.kind == "M":
+            values, more = values.dt.tz_localize(None).astype("datetime64[s]").astype("int64"), {"kind": "datetime", "dtype": "Datetime"}
+        elif values.is_unique and values.dtype.kind in "iOU":
+            more = {"kind": "id"}
+        listed = [None if v != v or v is None else v for v in values.tolist()]
+        columns.append(column(key, listed, **({"dtype": str(frame[key].dtype)} | more)))
+    return table(*columns, name=name)
+
+
+@pytest.mark.parametrize("seed", [5, 50])
+@pytest.mark.parametrize("rows", [1_500, 5_000])
+def test_the_planted_pair_is_found_in_full_and_nothing_else(rows, seed):
+    import planted
+
+    before, after, truth = planted.drifted_pair(rows, seed)
+    drift = compare_profiles(book_profile(before, "before"), book_profile(after, "after"))
+    status = {"type": "type changed", "removed": "removed", "added": "added"}
+    expected = {name: status.get(what, "drifted") for name, what in truth.items()}
+    assert {row["column"]: row["status"] for row in drift.columns if row["status"] != "same"} == expected
+    assert drift["channel"]["new_levels"] == ["app"] and drift["rating"]["missing_lower"] > 0.15
