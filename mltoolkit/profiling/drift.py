@@ -216,7 +216,7 @@ def _curve(p, steps):
         x, below = np.append(x, grid[-1]), np.append(below, rest)
     return _Curve(value, share, x, np.maximum.accumulate(below))
 
-# %% ../../nbs/20_profiling/12_drift.ipynb #c48a0839
+# %% ../../nbs/20_profiling/12_drift.ipynb #740aec29
 _BINS = 10
 
 
@@ -226,7 +226,7 @@ def _number_counts(before, after):
     bins = int(np.clip(min(_known(before), _known(after)) // 20, 2, _BINS))
     grid = np.asarray(before.grid, dtype=float)
     inner = np.interp(np.arange(1, bins) / bins, np.linspace(0, 1, len(grid)), grid)
-    cuts = {(float(x), 1) for x in inner} | {(float(grid[-1]), 1)}
+    cuts = {(float(x), 1) for x in inner}
     for value in left.value[left.share >= 1 / _BINS]:
         cuts |= {(float(value), 0), (float(value), 1)}
     cuts = sorted(cuts)

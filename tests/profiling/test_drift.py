@@ -460,3 +460,36 @@ def test_the_planted_pair_is_found_in_full_and_nothing_else(rows, seed):
     expected = {name: status.get(what, "drifted") for name, what in truth.items()}
     assert {row["column"]: row["status"] for row in drift.columns if row["status"] != "same"} == expected
     assert drift["channel"]["new_levels"] == ["app"] and drift["rating"]["missing_lower"] > 0.15
+
+
+# --- what the profile lost -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["normal", "heavy tails", "log-normal", "zero-inflated", "spike inside", "missing", "counts"])
+def test_psi_from_profiles_is_near_psi_from_the_rows(kind):
+    "Tenths of `before` with its frequent value as a cell of its own, counted in the rows themselves."
+    rng = np.random.default_rng(3)
+    before, after = KINDS[kind](rng, 20_000), KINDS[kind](rng, 20_000)
+    moved = np.where(rng.random(20_000) < 0.5, after, after * 1.3 + 0.2)
+    known = before[~np.isnan(before)]
+    values, counts = np.unique(known, return_counts=True)
+    edges = sorted({*np.quantile(known, np.arange(1, 10) / 10)})
+    for value in values[counts >= len(known) / 10]:
+        edges = sorted({*edges, value, np.nextafter(value, -np.inf)})
+    cells = [[np.isnan(x).sum(), *np.bincount(np.searchsorted(edges, x[~np.isnan(x)]), minlength=len(edges) + 1)] for x in (before, moved)]
+    truth = compare_counts(*cells)
+    found = one(before, moved)
+    assert found["psi"] == pytest.approx(truth["psi"], rel=0.12 if kind == "counts" else 0.08, abs=0.004)
+    assert found["js"] == pytest.approx(truth["js"], rel=0.05, abs=0.01)
+
+
+def test_the_overall_interval_holds_when_all_columns_move_as_one():
+    rng, inside = np.random.default_rng(0), 0
+    big = [np.sort(rng.normal(m, 1, 400_000)) for m in (0, 0.5)]
+    truth = one(*big)["js"]
+    for _ in range(60):
+        a, b = rng.normal(0, 1, 800), rng.normal(0.5, 1, 800)
+        pair = [table(*(column(f"c{i}", x) for i in range(3))) for x in (a, b)]
+        overall = compare_profiles(*pair).overall
+        inside += overall["js_lower"] <= truth <= overall["js_upper"]
+    assert inside >= 54
