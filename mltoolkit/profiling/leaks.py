@@ -207,11 +207,13 @@ def _close(gap, scale, modulo):
         gap = np.abs((gap + modulo / 2) % modulo - modulo / 2)
     return np.abs(gap) <= 1e-7 * np.fmax(1.0, np.abs(scale))
 
-# %% ../../nbs/20_profiling/10_leaks.ipynb #4feb830f
-def _candidates(A, B, modulo):
+# %% ../../nbs/20_profiling/10_leaks.ipynb #9909d551
+def _candidates(A, B, modulo, cancel=None):
     "Triples (a, b, c) with A[:, a] = B[:, b] - B[:, c] in the sampled rows. nan agrees with everything until the end."
     found = []
     for b in range(B.shape[1]):
+        if cancel is not None:
+            cancel.check()
         difference = B[:, b, None] - B
         alive_c, alive_a = np.nonzero(_agree(A[:8], difference[:8], modulo))
         if not len(alive_a):
@@ -229,8 +231,8 @@ def _agree(A, difference, modulo):
     gap = A[:, None, :] - difference[:, :, None]
     return (_close(np.where(np.isnan(gap), 0, gap), A[:, None, :], modulo)).all(axis=0)
 
-# %% ../../nbs/20_profiling/10_leaks.ipynb #be29a8c1
-def _differences(frame, columns, rng):
+# %% ../../nbs/20_profiling/10_leaks.ipynb #b1943831
+def _differences(frame, columns, rng, cancel=None):
     "All exact differences a = b - c among the number columns: dicts with a, b, c, clock (bool), rows, share."
     left = set(columns if len(columns) <= _EVERY else columns[:_LEFT])
     rows = np.sort(rng.choice(len(frame), min(200, len(frame)), replace=False))
@@ -243,7 +245,7 @@ def _differences(frame, columns, rng):
         if not names:
             continue
         A, B = np.column_stack([plain[name] for name in names]), np.column_stack([sides[name] for name in side_names])
-        for a, b, c in _candidates(A, B, modulo):
+        for a, b, c in _candidates(A, B, modulo, cancel):
             triple = names[a], side_names[b], side_names[c]
             if len(set(triple)) < 3 or frozenset(triple) in seen:
                 continue
@@ -372,7 +374,7 @@ def _consequence(relation, name, severity, blamed, leaks):
         return f", so {both} together give {leak} away" if " and " in both else f", so it helps to give {leak} away"
     return ""
 
-# %% ../../nbs/20_profiling/10_leaks.ipynb #e7c96f97
+# %% ../../nbs/20_profiling/10_leaks.ipynb #98c883a0
 def find_leaks(data, *, target=None, random_state=0, progress=None, cancel=None):
     """`Leaks`: evidence for each column that it knows the target already. No column name is consulted.
 
@@ -396,7 +398,7 @@ def find_leaks(data, *, target=None, random_state=0, progress=None, cancel=None)
         tracker.step("missing values")
         leaks = {row[0] for row in rows if row[2] == "error"}
         candidates = _suspects_first(data.frame, [c for c in columns if c != data.id], leaks)
-        rows += _reconstructed(_differences(data.frame, candidates, rng), leaks, data.frame, target_missing)
+        rows += _reconstructed(_differences(data.frame, candidates, rng, cancel), leaks, data.frame, target_missing)
         tracker.step("differences")
     order = {name: i for i, name in enumerate(columns)}
     rows.sort(key=lambda r: (_RANK[r[2]], order[r[0]], r[1]))
