@@ -51,7 +51,7 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     packages=find_packages(include=["mltoolkit", "mltoolkit.*"]),
-    package_data={"mltoolkit": ["data/nycflights13/*", "widgets/static/*"]},
+    package_data={"mltoolkit": ["data/nycflights13/*", "profiling/static/*", "widgets/static/*"]},
     zip_safe=False,
     install_requires=cfg["requirements"].split(),
     extras_require=extras,
