@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from ..core import InputError, did_you_mean
 
 # %% auto #0
-__all__ = ['ENGINES', 'wanted_engine', 'without_password', 'opened', 'open_expr']
+__all__ = ['ENGINES', 'wanted_engine', 'without_password', 'said', 'opened', 'open_expr']
 
 # %% ../../nbs/20_profiling/34_connections.ipynb #cce9ba20
 ENGINES = ("auto", "local", "sql", "spark")
@@ -116,7 +116,7 @@ def _need(module, extra):
             f"engine={extra!r} needs packages of its own", got=f"no module {module}", fix=f"Run `pip install 'mltoolkit[{extra}]'`."
         )
 
-# %% ../../nbs/20_profiling/34_connections.ipynb #7fec4cea
+# %% ../../nbs/20_profiling/34_connections.ipynb #1bb0b37b
 def without_password(text):
     "`text` with passwords of addresses and of `password=...` replaced by ***."
     text = re.sub(r"(://[^:/?#\s]*:)[^/\s]*@", r"\1***@", str(text))
@@ -129,14 +129,14 @@ def _secrets(url):
     return {found[1], unquote(found[1])} - {""} if found else set()
 
 
-def _said(error, url=""):
+def said(error, url=""):
     "The first line of a driver's message, without passwords, at most 200 characters."
     text = (str(error).strip().splitlines() or [type(error).__name__])[0]
     for secret in _secrets(url):
         text = text.replace(secret, "***")
     return without_password(text)[:200]
 
-# %% ../../nbs/20_profiling/34_connections.ipynb #c04ed8fe
+# %% ../../nbs/20_profiling/34_connections.ipynb #99fe884b
 def _postgres(connection, closing):
     "An Ibis backend on PostgreSQL. What must be undone afterwards goes on the ExitStack `closing`."
     _need("psycopg", "sql")
@@ -162,7 +162,7 @@ def _open_postgres(url, closing):
         connection = psycopg.connect(plain, autocommit=True, **{k: v for k, v in settings.items() if k not in given})
     except psycopg.Error as e:
         fix = "Check host, name, user and password."
-        raise InputError("the database must be reachable", got=_said(e, url), fix=fix) from None
+        raise InputError("the database must be reachable", got=said(e, url), fix=fix) from None
     closing.callback(connection.close)
     return connection
 
@@ -263,7 +263,7 @@ def _spark_type(kind):
     except Exception:  # a type Ibis does not know
         return dt.Interval("us") if "Interval" in type(kind).__name__ else dt.Unknown(raw_type=kind.simpleString())
 
-# %% ../../nbs/20_profiling/34_connections.ipynb #85b69fa1
+# %% ../../nbs/20_profiling/34_connections.ipynb #acca968c
 class _Relation:
     "A DuckDB relation dressed as a connection: every query sees it under `name`."
 
@@ -272,6 +272,8 @@ class _Relation:
 
     def execute(self, sql):
         return self._relation.query(self._name, sql)
+
+    sql = execute
 
     def interrupt(self):
         "A relation cannot be interrupted; a stop is heard between queries."
@@ -360,7 +362,7 @@ def _backend(connection, place, closing):
     closing.callback(backend.disconnect)
     return backend
 
-# %% ../../nbs/20_profiling/34_connections.ipynb #d5d3779c
+# %% ../../nbs/20_profiling/34_connections.ipynb #ef88df27
 _QUERY = re.compile(r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*(?:\(|(?:select|with|values|from)\b)", re.I | re.S)
 
 
@@ -399,4 +401,4 @@ def _try(function, *args, **kwargs):
     except InputError:
         raise
     except Exception as e:  # every driver has errors of its own
-        raise InputError("the database must understand the source", got=_said(e), fix="Check the table name or the query.") from None
+        raise InputError("the database must understand the source", got=said(e), fix="Check the table name or the query.") from None
