@@ -93,12 +93,17 @@ def _field(label, control, hint, error):
     under = tag("span", error, class_="mlt-why", role="alert") if error else tag("span", hint, class_="mlt-hint") if hint else None
     return tag("label", tag("span", label), control, under, class_="mlt-field", data_bad=bool(error))
 
-# %% ../../nbs/70_widgets/00_components.ipynb #e4eaf755
-def select(label, name, options, value, *, hint="", error="", disabled=False):
-    "A drop-down list. `options`: values, or pairs (value, text); None is the empty choice and is sent as an empty string."
+# %% ../../nbs/70_widgets/00_components.ipynb #68bb3228
+def select(label, name, options, value, *, hint="", error="", disabled=False, key=None, unseen=False):
+    """A drop-down list. `options`: values, or pairs (value, text); None is the empty choice and is sent as an empty string.
+
+    With a `key` it sends {key, value}. `unseen`: the label is only for those who hear the page.
+    """
     pairs = [o if isinstance(o, tuple) else (o, "none" if o is None else o) for o in options]
     inside = [tag("option", text, value="" if v is None else v, selected=v == value) for v, text in pairs]
-    return _field(label, tag("select", *inside, data_input=name, disabled=disabled, aria_invalid="true" if error else None), hint, error)
+    box = tag("select", *inside, data_input=name, data_about=key, data_value=key, data_key=key and f"{name} {key}", disabled=disabled,
+              aria_invalid="true" if error else None)  # fmt: skip
+    return _field(tag("span", label, class_="mlt-unseen") if unseen else label, box, hint, error)
 
 
 def text_field(label, name, value="", *, placeholder=None, hint="", error="", enter=None, key=None, focus=False):

@@ -6,7 +6,7 @@ import pytest
 
 import mltoolkit as mlt
 from mltoolkit.core import Cancelled, InputError
-from mltoolkit.widgets import profile_lab, profile_view, saving
+from mltoolkit.widgets import column_card, profile_lab, saving
 from mltoolkit.widgets.lab import recipe_state
 
 LEAKS = {"arr_delay", "dep_delay", "arr_time", "air_time", "dep_time"}
@@ -47,7 +47,7 @@ def test_code_gives_the_same_profile(lab, flights):
     assert eval(lab.code, {"mlt": mlt, "data": flights}).to_dict() == lab.result.to_dict()
     lab.controls["group"].value = None
     lab.controls["id"].value = "tailnum"
-    assert lab.stale and lab.code == "mlt.profile(data.replace(id='tailnum', group=None))"
+    assert lab.stale and "mlt.split(table := data.replace(id='tailnum', group=None), kind='time'" in lab.code
     lab.run()
     lab.job.wait(60)
     assert not lab.stale and eval(lab.code, {"mlt": mlt, "data": flights}).to_dict() == lab.result.to_dict()
@@ -309,16 +309,16 @@ def test_the_saved_form(lab):
 
 
 def test_values_and_shares():
-    assert [profile_view.share_text(n, 1_000) for n in (0, 0.4, 26, 1_000)] == ["0", "<0.1 %", "2.6 %", "100.0 %"]
+    assert [column_card.share_text(n, 1_000) for n in (0, 0.4, 26, 1_000)] == ["0", "<0.1 %", "2.6 %", "100.0 %"]
     clock = type("C", (), {"kind": "clock"})
-    assert [profile_view.value_text(clock, v) for v in (1535.0, 5, 2400, None, float("nan"))] == ["15:35", "00:05", "24:00", "", ""]
+    assert [column_card.value_text(clock, v) for v in (1535.0, 5, 2400, None, float("nan"))] == ["15:35", "00:05", "24:00", "", ""]
 
 
 def test_the_lab_has_two_steps_and_one_result(flights, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lab = mlt.Lab(flights)
     lab.profile_lab.job.wait(60)
-    assert lab.result is lab.profile_lab.result and lab.code == "mlt.profile(data)"
+    assert lab.result is lab.profile_lab.result and lab.code == lab.profile_lab.code and "mlt.split(data" in lab.code
     assert "Data" in html(lab)["steps"] and 'data-state="done"' in html(lab)["steps"]
     lab.handle("drop", "visib")
     lab.handle("save-open")
