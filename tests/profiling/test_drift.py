@@ -444,7 +444,7 @@ def book_profile(frame, name):
             values, more = values.dt.tz_localize(None).astype("datetime64[s]").astype("int64"), {"kind": "datetime", "dtype": "Datetime"}
         elif values.is_unique and values.dtype.kind in "iOU":
             more = {"kind": "id"}
-        listed = [None if v != v or v is None else v for v in values.tolist()]
+        listed = [None if absent else v for v, absent in zip(values.tolist(), values.isna())]
         columns.append(column(key, listed, **({"dtype": str(frame[key].dtype)} | more)))
     return table(*columns, name=name)
 
