@@ -56,7 +56,7 @@ def _apart(code, count, low, high, top):
         return code < low and count >= 2 and low - code >= max(5, 0.5 * span)
     return code > high and count >= max(3, 3 * min(top, 10)) and code - high >= max(10, 0.5 * span)
 
-# %% ../../nbs/20_profiling/03_missing_codes.ipynb #81abd494
+# %% ../../nbs/20_profiling/03_missing_codes.ipynb #a9b14df9
 def _far_times(candidates, values):
     "The candidate times (value, count) apart from, or far more frequent than, the rest. `values`: epoch seconds."
     codes = [SENTINEL_TIMES.get(c, c) for c, _ in candidates]
@@ -74,13 +74,20 @@ def _far_times(candidates, values):
             kept.append((value, count))
     return kept
 
-
+# %% ../../nbs/20_profiling/03_missing_codes.ipynb #723c04da
 def _honest_words(candidates, values):
-    "The candidate texts without `NA` among two-letter codes and `-` beside `+`."
+    "The candidate texts that are no honest values among the distinct `values`."
     known = [str(v) for v in values if str(v) not in SENTINEL_TEXTS]
-    codes = sum(len(v) == 2 and v.isupper() for v in known) >= 0.9 * len(known) and len(known) >= 3
+    codes = len(known) >= 3 and sum(len(v) == 2 and v.isupper() for v in known) >= 0.9 * len(known)
     signs = any(v in ("+", "++", "+-", "+/-") for v in known)
-    return [(v, k) for v, k in candidates if not (v in ("NA", "-", "--", "?") and (codes and v == "NA" or signs and v[0] == "-"))]
+    kept = []
+    for value, count in candidates:
+        code, sign = codes and value == "NA", signs and value[:1] == "-"
+        level = value in ("none", "NONE") and 0 < len(known) <= 12
+        title = count == 1 and len(value) >= 4 and value.isalpha() and len(known) >= 100
+        if not (code or sign or level or title):
+            kept.append((value, count))
+    return kept
 
 # %% ../../nbs/20_profiling/03_missing_codes.ipynb #e6cf06e1
 def find_sentinels(candidates, *, kind, n, values=None, low=None, high=None):

@@ -73,7 +73,7 @@ def _glued(name):
     found = _glued_forms().search(re.sub(r"[^a-z]", "", name.lower()))
     return frozenset((found[0],)) if found else frozenset()
 
-# %% ../../nbs/20_profiling/04_semantics.ipynb #70d0846e
+# %% ../../nbs/20_profiling/04_semantics.ipynb #e9363778
 def _set(text):
     return frozenset(text.split())
 
@@ -81,7 +81,7 @@ def _set(text):
 _HINTS = {
     "phone": "phone phones phonenumber telephone tel telefon telefono telefone mobile mobilephone cellphone cell handy fax msisdn"
     " whatsapp sms rufnummer contact",
-    "postal_code": "zip zipcode postal postalcode postcode postleitzahl plz cep pincode eircode cap",
+    "postal_code": "zip zipcode postal postalcode postcode postleitzahl plz cep pincode eircode",
     "national_id": "ssn social nino national nationalid dni nie cpf fiscale taxid insurance identity",
     "latitude": "lat latitude lats breite breitengrad",
     "longitude": "lon lng long longitude lons laenge laengengrad",
@@ -114,11 +114,11 @@ class _Form(NamedTuple):
     check: object = None  # function of a text: the check digits
     when: object = None  # function of (words of the name): whether to look at all
 
-# %% ../../nbs/20_profiling/04_semantics.ipynb #a89ecad4
-_ISSUERS = (  # first digits and length: Visa, Mastercard, Amex, Discover, UnionPay, Diners, JCB, Maestro
+# %% ../../nbs/20_profiling/04_semantics.ipynb #2e20819e
+_ISSUERS = (  # first digits and length: Visa, Mastercard, Amex, Diners, JCB, Mir; Maestro, Discover and UnionPay
     r"(?:4(?:[0-9]{12}|[0-9]{15}|[0-9]{18})|5[1-5][0-9]{14}|2(?:22[1-9]|2[3-9][0-9]|[3-6][0-9]{2}|7[01][0-9]|720)[0-9]{12}"
-    r"|3[47][0-9]{13}|6(?:011|4[4-9][0-9]|5[0-9]{2})[0-9]{12,15}|62[0-9]{14,17}|3(?:0[0-5]|[689][0-9])[0-9]{11,16}"
-    r"|35(?:2[89]|[3-8][0-9])[0-9]{12,15}|5(?:0|[6-8])[0-9]{11,17})"
+    r"|3[47][0-9]{13}|3(?:0[0-5]|[689][0-9])[0-9]{11,16}|35(?:2[89]|[3-8][0-9])[0-9]{12,15}|(?:2131|1800)[0-9]{11}"
+    r"|220[0-4][0-9]{12}|(?:5[0678]|6[0-9])[0-9]{10,17})"
 )
 
 
@@ -163,7 +163,7 @@ def _json(text):
 
 _CUT = 320  # characters of a value that are looked at
 
-# %% ../../nbs/20_profiling/04_semantics.ipynb #37ed0ffa
+# %% ../../nbs/20_profiling/04_semantics.ipynb #59cdec5d
 _BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _HEX = r"[0-9a-fA-F]{1,4}"
 _EMAIL = r"[^@\s<>,;:\"()\[\]]+@[^@\s<>,;:\"()\[\]/]+\.[^\W\d_]{2,24}"
@@ -176,7 +176,7 @@ _PATTERNS = {
     "ip": rf"^(?:{_BYTE}\.){{3}}{_BYTE}(?:[:/][0-9]{{1,5}})?$|^(?:{_HEX}:){{7}}{_HEX}$"
     rf"|^(?:{_HEX}(?::{_HEX})*)?::(?:{_HEX}(?::{_HEX})*)?(?:/[0-9]{{1,3}})?$",
     "iban": r"^[A-Za-z]{2}[0-9]{2}(?:[ -]?[A-Za-z0-9]){11,30}$",
-    "card": r"^[0-9](?:[ -]?[0-9]){12,18}$",
+    "card": r"^[0-9](?:[ -]?[0-9]){11,18}$",
     "coordinates": r"^(?:POINT ?)?\(?[+-]?[0-9]{1,3}\.[0-9]{2,}°? ?[ ,;] ?[+-]?[0-9]{1,3}\.[0-9]{2,}°?\)?$",
     "path": r"^(?:~|\.{1,2})?(?:/[^/\n]+){2,}/?$|^(?:[A-Za-z]:[\\/]|\\\\)[^\n]+$|^(?:file|s3|gs|hdfs|abfss?|dbfs):/[^\n]+$"
     r"|^(?:[\w .-]+/)+[\w .-]+\.[A-Za-z0-9]{1,5}$",
@@ -200,11 +200,12 @@ _DATES = "|".join(
 )
 _PATTERNS["date_text"] = rf"^(?:(?:{_DATES})(?:(?:T|,? ){_CLOCK}{_ZONE})?|{_CLOCK}{_ZONE})$"
 
-# %% ../../nbs/20_profiling/04_semantics.ipynb #77023ab0
+# %% ../../nbs/20_profiling/04_semantics.ipynb #e1f6c56e
 _EXTENSION = r"(?: ?(?:x|ext\.?) ?[0-9]{1,6})?"
 _PATTERNS["phone"] = (
     rf"^\+[1-9](?:[ ()./-]{{0,3}}[0-9]){{7,14}}{_EXTENSION}$"
-    rf"|^(?:\+?1[ .-]?)?(?:\([2-9][0-9]{{2}}\) ?|[2-9][0-9]{{2}}[ .-])[2-9][0-9]{{2}}[ .-][0-9]{{4}}{_EXTENSION}$"
+    r"|^0[1-9](?:[ .-][0-9]{2}){4}$"
+    rf"|^(?:(?:\+?|00)1[ .-]?)?(?:\([2-9][0-9]{{2}}\) ?|[2-9][0-9]{{2}}[ .-])[2-9][0-9]{{2}}[ .-][0-9]{{4}}{_EXTENSION}$"
 )
 _PATTERNS["phone_hinted"] = rf"^[+(]{{0,2}}[0-9](?:[ ()./-]{{0,3}}[0-9]){{6,16}}{_EXTENSION}$"
 _SSN = (
@@ -218,8 +219,9 @@ _PATTERNS["national_id"] = (  # US, UK (NINO), Italy, Brazil, Spain
     r"|^[A-Z]{6}[0-9]{2}[A-EHLMPR-T][0-9]{2}[A-Z][0-9]{3}[A-Z]$"
     r"|^[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}$|^(?:[0-9]{8}|[XYZ][0-9]{7})-?[A-Z]$"
 )
+_PATTERNS["any_id"] = r"^[0-9A-Za-z](?:[ ./-]?[0-9A-Za-z]){6,19}$"
 _PATTERNS["postal_code"] = (
-    r"^[0-9]{4,6}$|^[0-9]{5}-[0-9]{4}$|^[0-9]{4} ?[A-Za-z]{2}$|^[0-9]{3}-[0-9]{4}$|^[0-9]{2}-[0-9]{3}$|^[0-9]{5}-[0-9]{3}$"
+    r"^[0-9]{4,6}$|^[0-9]{8}$|^[0-9]{5}-[0-9]{4}$|^[0-9]{4} ?[A-Za-z]{2}$|^[0-9]{3}-[0-9]{4}$|^[0-9]{2}-[0-9]{3}$|^[0-9]{5}-[0-9]{3}$"
     r"|^[0-9]{3} [0-9]{2,3}$|^[A-Za-z]{1,2}-? ?[0-9]{4,5}$|^[A-Za-z][0-9][A-Za-z] ?[0-9][A-Za-z][0-9]$"
     r"|^[A-Za-z]{1,2}[0-9][A-Za-z0-9]? ?[0-9][A-Za-z]{2}$|^[A-Za-z][0-9][0-9Ww] ?[A-Za-z0-9]{4}$"
 )
@@ -245,7 +247,7 @@ def _numeric(texts, words):
     long_codes = plain and min(map(len, texts)) >= 11 and len(set(map(len, texts))) == 1  # article numbers such as EAN
     return not (long_codes or plain and (_hinted(words, "code") or _hinted(words, "phone")))
 
-# %% ../../nbs/20_profiling/04_semantics.ipynb #fb001197
+# %% ../../nbs/20_profiling/04_semantics.ipynb #089159b0
 _PEOPLE = _set(
     "first last full given family middle maiden person persons people customer client patient employee passenger guest student teacher"
     " member author doctor physician driver owner user contact holder cardholder manager player applicant candidate borrower tenant staff"
@@ -258,8 +260,12 @@ _NAME_WORDS = _set(
 _THINGS = _set(
     "company airline product brand item file city country airport station street school hotel event model manufacturer host domain"
     " table column category class team department plane dest origin vendor supplier store shop restaurant movie film book game song"
-    " state region county place project code type account login nick file path url group bank carrier maker status"
+    " state region county place project code type account login nick path url group bank carrier maker status"
+    " stop terminal port road park language currency color colour day month field device sensor metric feature variable package"
+    " service tag topic subject course race ship vessel species drug disease genre album track"
 )
+
+# %% ../../nbs/20_profiling/04_semantics.ipynb #13da9492
 _GIVEN = (
     "james|john|robert|michael|william|david|richard|joseph|thomas|charles|christopher|daniel|matthew|anthony|mark|donald|steven|paul"
     "|andrew|joshua|kenneth|kevin|brian|george|timothy|edward|jason|jeffrey|ryan|jacob|gary|nicholas|eric|stephen|jonathan|larry|scott"
@@ -270,9 +276,14 @@ _GIVEN = (
     "|thomas|sabine|petra|monika|ursula|jean|pierre|michel|marie|sophie|nathalie|isabelle|carlos|jose|juan|luis|antonio|manuel|carmen|ana"
     "|giuseppe|giovanni|marco|francesca|giulia|mohammed|muhammad|ahmed|ali|fatima|omar|yusuf|aisha|wei|li|ming|yuki|hiroshi|raj|priya|amit"
     "|ivan|olga|dmitri|elena|natasha|anton|lars|erik|ingrid|karin|sven|piotr|jan|katarzyna|mr|mrs|ms|miss|dr|herr|frau|mme|sr|sra"
+    "|simon|philip|nick|tom|joe|jim|bob|tim|ben|kate|sally|jane|lucy|claire|gareth|nigel|ian|stuart|lewis|sebastian|max|felix|lukas"
+    "|jonas|leon|paula|lena|heike|dieter|jürgen|uwe|birgit|antoine|louis|henri|camille|claude|jacques|margot|hélène|françois|andré"
+    "|pedro|miguel|pablo|diego|javier|josé|lucía|isabel|rosa|joão|paulo|beatriz|luca|matteo|paolo|chiara|alessandro|andrea|willem"
+    "|johan|pieter|anouk|sanne|tomasz|krzysztof|agnieszka|magdalena|anders|nils|astrid|björn|kerstin|sergei|vladimir|nikolai|tatiana"
+    "|arjun|rahul|sanjay|deepak|anjali|pooja|sunita|hassan|khalid|ibrahim|leila|mustafa|mehmet|ayşe|kenji|takashi|akira|haruka|jing|hui"
 )
 
-# %% ../../nbs/20_profiling/04_semantics.ipynb #f3a939cf
+# %% ../../nbs/20_profiling/04_semantics.ipynb #95cd4df2
 _THING_WORDS = (
     r"(?i)\b(?:inc|ltd|llc|llp|gmbh|corp|corporation|company|co|ag|plc|sarl|bv|nv|oy|ab|airlines?|airways?|air|airport|airpark|field|intl"
     r"|international|regional|municipal|county|university|college|school|hotel|street|st|road|avenue|bank|group|holdings?|industries"
@@ -288,18 +299,18 @@ def _person_name(texts, words):
         return None
     sure = bool(words & _NAME_WORDS) or bool("name" in words and words & _PEOPLE)
     form, thing = re.compile(_NAME_FORM), re.compile(_THING_WORDS)
-    likely = [t for t in texts if form.match(t) and t.count(" ") <= 5 and not thing.search(t)]
+    likely = [t for t in texts if form.match(t) and t.count(" ") <= 8 and not thing.search(t)]
     share = len(likely) / len(texts)
     if share < 0.85 or _wilson_lower(len(likely), len(texts)) < 0.2:
         return None
     if not sure:
         given = re.compile(rf"(?i)\b(?:{_GIVEN})\b")
         spaced = sum(" " in t for t in likely)
-        if sum(bool(given.search(t)) for t in likely) < 0.3 * len(texts) or spaced < 0.5 * len(texts) or len(texts) < 5:
+        if sum(bool(given.search(t)) for t in likely) < 0.25 * len(texts) or spaced < 0.5 * len(texts) or len(texts) < 5:
             return None
     return Semantic("person_name", share)
 
-# %% ../../nbs/20_profiling/04_semantics.ipynb #7bb2a961
+# %% ../../nbs/20_profiling/04_semantics.ipynb #b3c11289
 def _no_version(words):
     return not _hinted(words, "version")
 
@@ -308,6 +319,19 @@ def _hint(key):
     return lambda words: _hinted(words, key)
 
 
+def _says_id(words):
+    "Whether the name of the column leaves no doubt that it holds national ids."
+    pairs = ({"social", "security"}, {"national", "id"}, {"tax", "id"}, {"passport"}, {"identity", "card"})
+    return bool(words & _NATIONAL) or any(pair <= words for pair in pairs)
+
+
+def _five_digits(text):
+    return sum(c.isdigit() for c in text) >= 5
+
+
+_NATIONAL = _set("ssn nationalid nino dni nie cpf pesel personnummer aadhaar passportnumber")
+
+# %% ../../nbs/20_profiling/04_semantics.ipynb #c0babab5
 _FORMS = (
     _Form("json", _PATTERNS["json"], clue="{[", check=_json, lower=0.3),
     _Form("url", _PATTERNS["url"], clue=":."),
@@ -319,10 +343,11 @@ _FORMS = (
     _Form("coordinates", _PATTERNS["coordinates"], clue=".", lower=0.4),
     _Form("date_text", _PATTERNS["date_text"], lower=0.3, when=_no_version),
     _Form("national_id", _PATTERNS["national_id"], lower=0.5, check=_national, when=_hint("national_id")),
+    _Form("national_id", _PATTERNS["any_id"], share=0.9, lower=0.5, check=_five_digits, when=_says_id),
     _Form("national_id", _PATTERNS["ssn"], share=0.98, lower=0.9, clue="-"),
     _Form("postal_code", _PATTERNS["postal_code"], share=0.9, lower=0.3, when=_hint("postal_code")),
     _Form("phone", _PATTERNS["phone_hinted"], lower=0.3, when=lambda words: _hinted(words, "phone") and not words & {"id", "key", "date"}),
-    _Form("phone", _PATTERNS["phone"], share=0.9, lower=0.5),
+    _Form("phone", _PATTERNS["phone"], share=0.75, lower=0.7),
     _Form("path", _PATTERNS["path"], share=0.9, lower=0.3, clue="/\\"),
     _Form("number_text", _PATTERNS["number_text"], share=0.95, lower=0.3),
 )
@@ -396,7 +421,7 @@ def _emails_inside(texts):
     hits = sum(bool(inside.search(text)) for text in with_sign)
     return Semantic("email", hits / len(texts)) if hits >= max(3, 0.1 * len(texts)) else None
 
-# %% ../../nbs/20_profiling/04_semantics.ipynb #c401f7ff
+# %% ../../nbs/20_profiling/04_semantics.ipynb #93c70292
 def _of_numbers(values, words):
     "`Semantic` of distinct numbers, or None."
     figures = values.cast(pl.Float64, strict=False).drop_nulls().to_numpy()
@@ -417,8 +442,8 @@ def _of_numbers(values, words):
         return _enough("phone", int(((figures >= 1e6) & (figures < 1e15)).sum()), len(figures), 0.9, 0.3)
     if _hinted(words, "postal_code"):
         return _enough("postal_code", int(((figures >= 100) & (figures <= 999_999)).sum()), len(figures), 0.95, 0.3)
-    if words & {"ssn", "nationalid"} or {"social", "security"} <= words:
-        return _enough("national_id", int(((figures >= 1_010_001) & (figures < 900_000_000)).sum()), len(figures), 0.95, 0.3)
+    if _says_id(words - {"id"}):
+        return _enough("national_id", int((figures >= 1_000_000).sum()), len(figures), 0.95, 0.3)
     return None
 
 # %% ../../nbs/20_profiling/04_semantics.ipynb #c21f9255

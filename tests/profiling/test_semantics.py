@@ -98,6 +98,17 @@ def test_the_flights_hold_no_personal_data(flights):
         ("when", ["31 Dec 2013", "1 January 2014", "Feb 3, 2014"], "date_text"),
         ("when", ["20131231", "20140101", "20140203"], "date_text"),
         ("when", ["23:59", "00:05", "7:30 PM"], "date_text"),
+        ("call", ["(204)721-5338x952", "203.430.5458x3557", "001-204-721-5338", "+1 204 721 5338"] + [f"204-721-{i}" for i in range(5000, 5012)], "phone"),
+        ("rappel", [f"01 64 31 68 {i}" for i in range(10, 30)], "phone"),
+        ("SSN", ["149045626084467", "290086005796553", "184076204192175", "148013155530397"], "national_id"),
+        ("national id", ["490511-6044", "820213-5284", "830111-3158", "400229-7770"], "national_id"),
+        ("social_security_number", [123456789, 219099999, 457555462, 78051120], "national_id"),
+        ("cep", ["49924-356", "62199202", "98137-013"], "postal_code"),
+        ("insurance", ["basic", "none", "full cover"], ""),
+        ("cap", [687, 1065, 514], ""),
+        ("capital", ["Paris", "Berlin", "Victoria", "Alexandria", "Santiago", "San Jose"], ""),
+        ("first_stop_name", ["Main St", "Mary St", "King St"], ""),
+        ("Name", ["Braund, Mr. Owen Harris", "Cumings, Mrs. John Bradley (Florence Briggs Thayer)", "Heikkinen, Miss. Laina"] * 2 + ["Allen, Mr. William Henry", "Moran, Mr. James"], "person_name"),
         ("code", ["00123", "04567", "12345"], ""),
         ("ean", ["4006381333931", "4006381333948", "4006381333955"], ""),
         ("order_id", ["10023", "10024", "10025"], ""),
@@ -228,6 +239,16 @@ def test_the_flights_hold_no_codes(flights):
     frame = flights.frame.drop(columns="time_hour")
     found = {name: sentinels_of(frame[name]) for name in frame if frame[name].dtype.kind in "iuf"}
     assert not {name: codes for name, codes in found.items() if codes}
+
+
+def test_words_that_are_honest_levels():
+    levels = ["enriched", "100%", "none"]
+    assert find_sentinels([("none", 3)], kind="category", n=65, values=levels) == []
+    assert find_sentinels([("None", 3)], kind="category", n=65, values=levels) == [("None", 3)], "what Python writes for None"
+    titles = [f"film {i}" for i in range(500)] + ["Missing"]
+    assert find_sentinels([("Missing", 1)], kind="text", n=501, values=titles) == []
+    assert find_sentinels([("Missing", 9)], kind="text", n=509, values=titles) == [("Missing", 9)]
+    assert find_sentinels([("NA", 12)], kind="text", n=509, values=titles) == [("NA", 12)]
 
 
 def test_a_minimum_outside_the_sample_speaks_against():
