@@ -244,7 +244,7 @@ def _number_counts(before, after):
         counts.append(np.concatenate((np.clip(shares, 0, 1) * _known(p), [p.infinite, p.missing])))
     return counts
 
-# %% ../../nbs/20_profiling/12_drift.ipynb #aa474558
+# %% ../../nbs/20_profiling/12_drift.ipynb #50dd8a29
 def _levels(p):
     "(dict level -> count, whether these are all levels)."
     found = {}
@@ -262,9 +262,9 @@ def _level_counts(before, after):
     for level in [*left, *(v for v in right if v not in left)]:
         a, b = left.get(level), right.get(level)
         if a is None:
-            a = 0 if left_whole else min(min(left.values(), default=0), b * n / max(1, m))
+            a = 0 if left_whole else min(min(left.values(), default=before.most_frequent_count), b * n / max(1, m))
         if b is None:
-            b = 0 if right_whole else min(min(right.values(), default=0), a * m / max(1, n))
+            b = 0 if right_whole else min(min(right.values(), default=after.most_frequent_count), a * m / max(1, n))
         cells.append((a, b))
     a, b = (np.array(c, dtype=float) for c in zip(*cells)) if cells else (np.zeros(0), np.zeros(0))
     a, b = a * min(1.0, n / max(a.sum(), 1e-300)), b * min(1.0, m / max(b.sum(), 1e-300))
@@ -272,9 +272,9 @@ def _level_counts(before, after):
 
 
 def _new_levels(before, after):
-    "Levels of `after` that `before` certainly has not; None where that cannot be told because its list was cut off."
+    "Levels of `after` that `before` certainly has not; None where that cannot be told because its list was cut off or empty."
     known, whole = _levels(before)
-    return [v for v in _levels(after)[0] if v not in known] if whole else None
+    return [v for v in _levels(after)[0] if v not in known] if whole and known else None
 
 # %% ../../nbs/20_profiling/12_drift.ipynb #907445c5
 def _wasserstein(before, after):
@@ -327,7 +327,7 @@ def _family(p):
     found = (name for name, pattern in _DTYPES if re.search(pattern, p.dtype.lower()))
     return next(found, "text")
 
-# %% ../../nbs/20_profiling/12_drift.ipynb #41a7e91a
+# %% ../../nbs/20_profiling/12_drift.ipynb #f7a5fce5
 def _moves_on(before, after):
     "Whether a time, a counter or an id goes on where `before` ended, or began earlier, as such columns do."
     a, b = before.grid, after.grid
@@ -348,7 +348,8 @@ def _how_compared(before, after):
         return "missing"
     if before.grid and after.grid:
         return "numbers"
-    return "levels" if before.top and after.top else "missing"
+    listed = [bool(p.top) for p in (before, after)]
+    return "levels" if all(listed) or (any(listed) and not (before.sensitive or after.sensitive)) else "missing"
 
 # %% ../../nbs/20_profiling/12_drift.ipynb #1c7061dd
 def _compare_column(before, after, psi_warning, psi_alert):
@@ -399,7 +400,7 @@ def _level_news(before, after, private):
     row = {"n_new": None if new is None else len(new), "n_gone": None if gone is None else len(gone)}
     return row | {"new_levels": [] if private else new or [], "gone_levels": [] if private else gone or []}
 
-# %% ../../nbs/20_profiling/12_drift.ipynb #3039a148
+# %% ../../nbs/20_profiling/12_drift.ipynb #62f42a99
 _USED = ("grid", "top", "most_frequent_count", "zeros", "missing", "distinct", "min", "max")
 
 
@@ -412,7 +413,7 @@ def _notes(before, after, row, private, how):
         yield f"range {_day(before.min)} to {_day(before.max)} became {_day(after.min)} to {_day(after.max)}"
     if before.kind == after.kind == "id" and not row["moves_on"]:
         yield "ids are not compared by value"
-    if how == "levels" and row["n_new"] is None and row["status"] != "type changed":
+    if how == "levels" and row["n_new"] is None and before.distinct and after.distinct:
         yield f"{before.distinct:,} levels before, {after.distinct:,} after; new ones can be told among few levels only"
     if before.dtype != after.dtype:
         yield f"type {before.dtype} became {after.dtype}"

@@ -247,6 +247,17 @@ def test_new_and_gone_levels_are_told_where_the_list_is_whole():
     assert many["n_new"] is None and many["new_levels"] == [] and "few levels" in many["note"]
 
 
+def test_a_column_that_became_an_id_is_drift_even_without_a_list_of_values():
+    before, after = (
+        column("x", list("abcd") * 500),
+        ColumnProfile(name="x", kind="id", dtype="String", n=2000, missing=0, distinct=2000, most_frequent_count=1),
+    )
+    for pair in ((before, after), (after, before)):
+        assert compare_profiles(*(table(p) for p in pair))["x"]["status"] == "drifted"
+    gone = one(list("abcd") * 500, [None] * 2000)
+    assert gone["status"] == "drifted" and gone["gone_levels"] == gone["new_levels"] == [] and gone["n_gone"] is None
+
+
 def test_schema_changes():
     x = np.random.default_rng(0).normal(0, 1, 200)
     before = table(column("a", x), column("b", x), column("c", x, dtype="Int64"), column("d", x))
