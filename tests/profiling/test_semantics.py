@@ -260,6 +260,7 @@ def test_a_minimum_outside_the_sample_speaks_against():
 
 
 def test_edges_of_sentinels():
+    assert find_sentinels([("", 5), ("NA", 2)], kind="category", n=10, values=["a", "", "NA"]) == [("NA", 2)], "blanks are counted apart"
     assert find_sentinels([], kind="number", n=0) == []
     assert find_sentinels([(-999, 0)], kind="number", n=10, values=[1.0]) == []
     assert find_sentinels([(-999, 10)], kind="number", n=10, values=[-999.0]) == [], "nothing else is there"
