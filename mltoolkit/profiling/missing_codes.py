@@ -89,13 +89,14 @@ def _honest_words(candidates, values):
             kept.append((value, count))
     return kept
 
-# %% ../../nbs/20_profiling/03_missing_codes.ipynb #63dd62c4
+# %% ../../nbs/20_profiling/03_missing_codes.ipynb #1f852a7c
 def find_sentinels(candidates, *, kind, n, values=None, low=None, high=None):
     """Suspected codes for missing among `candidates`, as a list of (value, count), most frequent first.
 
     `candidates`: (value, exact count) of values in SENTINEL_NUMBERS, SENTINEL_TEXTS or SENTINEL_TIMES (times as ISO text or
-    epoch seconds). `kind`: the kind of the column. `n`: its known values. `values`: known values of a sample, for numbers a float
-    array, for times epoch seconds, for texts distinct values. Blank text has a count of its own and is left out. `low`, `high`: exact minimum and maximum of numbers, if known.
+    epoch seconds). `kind`: the kind of the column. `n`: its known values. `values`: known values of a sample: of numbers a float
+    array, of times epoch seconds, of texts the distinct values. `low`, `high`: exact minimum and maximum of numbers, if known.
+    Blank text is left out: it has a count of its own.
     """
     candidates = [(value, int(count)) for value, count in candidates if count and value != ""]
     if not candidates or not n:
