@@ -504,3 +504,29 @@ def test_the_overall_interval_holds_when_all_columns_move_as_one():
         overall = compare_profiles(*pair).overall
         inside += overall["js_lower"] <= truth <= overall["js_upper"]
     assert inside >= 54
+
+
+def engine_profile(frame, name):
+    from mltoolkit.profiling.figures import profile_column
+
+    return table(*(profile_column(frame[key]) for key in frame), name=name)
+
+
+def test_the_engines_profiles_tell_the_planted_pair_too():
+    import planted
+
+    before, after, truth = planted.drifted_pair(3_000, 7)
+    drift = compare_profiles(engine_profile(before, "before"), engine_profile(after, "after"))
+    status = {"type": "type changed", "removed": "removed", "added": "added"}
+    expected = {name: status.get(what, "drifted") for name, what in truth.items()}
+    assert {row["column"]: row["status"] for row in drift.columns if row["status"] != "same"} == expected
+
+
+def test_the_engines_profiles_of_one_source_do_not_drift():
+    import pandas as pd
+
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        pair = [engine_profile(pd.DataFrame({k: make(rng, 1500) for k, make in KINDS.items()}), str(i)) for i in range(2)]
+        drift = compare_profiles(*pair)
+        assert drift.drifted == [] and drift.overall["type_changed"] == 0 and drift.overall["js_lower"] < 0.03
