@@ -162,14 +162,14 @@ def _wilson(hits, n, z=1.96):
     centre, spread = hits + z * z / 2, z * (hits * (n - hits) / n + z * z / 4) ** 0.5
     return max(0.0, (centre - spread) / (n + z * z)), min(1.0, (centre + spread) / (n + z * z))
 
-# %% ../../nbs/20_profiling/10_leaks.ipynb #d4425f43
+# %% ../../nbs/20_profiling/10_leaks.ipynb #28032461
 _EVERY, _LEFT, _RIGHT = 150, 60, 500  # up to 150 number columns each is a, b and c; beyond, 60 suspects are a and 500 columns b and c
 
 
 def _suspects_first(frame, columns, leaks):
     "The number columns: those with other evidence first, then those with missing values, then the rest in table order."
     is_number = pd.api.types.is_numeric_dtype
-    numbers = [c for c in columns if is_number(frame[c].dtype) and not pd.api.types.is_bool_dtype(frame[c].dtype)]
+    numbers = [c for c in columns if is_number(d := frame[c].dtype) and not pd.api.types.is_bool_dtype(d) and d.kind != "c"]
     return sorted(numbers, key=lambda c: (c not in leaks, not frame[c].hasnans))
 
 

@@ -183,7 +183,7 @@ def _score_class(name, number, codes, view):
     auc, (negatives, positives) = min(1.0, max(auc, 0.0)), table.sum(axis=(0, 1))
     return Score(name, "auc", auc, *auc_interval(auc, positives, negatives), way, int(positives + negatives), **rest)
 
-# %% ../../nbs/20_profiling/11_scores.ipynb #ea80dc7f
+# %% ../../nbs/20_profiling/11_scores.ipynb #a8e58be5
 def _dot(a, b):
     "The sum of products, without a BLAS library that starts threads for it."
     return float(np.einsum("i,i->", a, b))
@@ -199,7 +199,7 @@ def _shrunk_means(rows, total, squares):
     noise = max(0.0, squares - n * mean**2 - between) / max(1.0, n - groups)
     spread = (between - (groups - 1) * noise) / max(1.0, n - (rows**2).sum() / n)
     weight = min(noise / spread, 1e12) if spread > 0 else 1e12
-    return mean + (level - mean) * rows / (rows + weight)
+    return mean + (level - mean) * np.divide(rows, rows + weight, out=np.zeros(len(rows)), where=rows > 0)
 
 # %% ../../nbs/20_profiling/11_scores.ipynb #2e0bfe6f
 _ROWS = 30_000

@@ -15,10 +15,10 @@ from .traces import grouping_columns, row
 from .views import as_number, column_view, is_datetime, level_codes, text_as_number
 
 # %% auto #0
-__all__ = ['student', 'find_segments', 'time_column', 'periods', 'chi2_tail', 'between', 'over_time', 'likeness', 'find_group',
+__all__ = ['student', 'find_segments', 'time_columns', 'periods', 'chi2_tail', 'between', 'over_time', 'likeness', 'find_group',
            'has_changed', 'advise_split', 'imbalance', 'structure_rows']
 
-# %% ../../nbs/20_profiling/14_segments.ipynb #74db7b06
+# %% ../../nbs/20_profiling/14_segments.ipynb #cba2a59f
 _CLASSES = 5  # classes shown of a target with several
 
 
@@ -60,7 +60,8 @@ def _mean_cell(middle, n, total, squares):
     if n < 2:
         return {"n": n, "mean": middle + mean, "lower": None, "upper": None}
     half = student(n - 1) * (max(0.0, squares - n * mean * mean) / (n - 1) / n) ** 0.5
-    return {"n": n, "mean": middle + mean, "lower": middle + mean - half, "upper": middle + mean + half}
+    lower, upper = (b if np.isfinite(b) else None for b in (middle + mean - half, middle + mean + half))
+    return {"n": n, "mean": middle + mean, "lower": lower, "upper": upper}
 
 # %% ../../nbs/20_profiling/14_segments.ipynb #81684fea
 _SHOWN, _MOST_LEVELS, _BINS = 4, 20, 5
@@ -94,14 +95,14 @@ def _by_level(column, view):
     place[order] = np.arange(len(order))
     return place[codes], [_level_text(values[code]) for code in order]
 
-# %% ../../nbs/20_profiling/14_segments.ipynb #9a9867b4
+# %% ../../nbs/20_profiling/14_segments.ipynb #51a0bdc2
 def _missing(value):
     found = pd.isna(value)
     return bool(found) if np.ndim(found) == 0 else False
 
 
 def _sort_key(value):
-    return (0, float(value), "") if isinstance(value, (bool, int, float, np.number, np.bool_)) and value == value else (1, 0.0, str(value))
+    return (0, float(value), "") if isinstance(value, (bool, int, float, np.floating, np.integer, np.bool_)) and value == value else (1, 0.0, str(value))
 
 
 def _level_text(value):
@@ -125,17 +126,14 @@ def _by_bin(column, view):
 def _time_text(second):
     return pd.Timestamp(second, unit="s").isoformat(sep=" ", timespec="minutes")
 
-# %% ../../nbs/20_profiling/14_segments.ipynb #74fee569
+# %% ../../nbs/20_profiling/14_segments.ipynb #989d2ca1
 _MOST_PERIODS, _FEWEST = 60, 6
 _STEPS = {"hour": "h", "day": "D", "week": "W", "month": "M", "quarter": "Q", "year": "Y"}
 
 
-def time_column(frame, time=None, *, skip=()):
-    "The time role, or the one datetime column that is there; None otherwise."
-    if time is not None:
-        return time
-    found = [c for c in frame.columns if c not in skip and is_datetime(frame[c])]
-    return found[0] if len(found) == 1 else None
+def time_columns(frame, time=None, *, skip=()):
+    "The time role alone, else the first five datetime columns."
+    return [time] if time is not None else [c for c in frame.columns if c not in skip and is_datetime(frame[c])][:5]
 
 
 def periods(column):
@@ -183,11 +181,17 @@ def _number_periods(number):
     codes = _bin_codes(o, begin)
     return np.where(codes == len(begin), -1, codes), [f"{number[o.rows[b]]:.10g}" for b in begin], "value"
 
-# %% ../../nbs/20_profiling/14_segments.ipynb #87aedd50
+# %% ../../nbs/20_profiling/14_segments.ipynb #8747dcf8
 def chi2_tail(x, df):
     "Probability that a chi-square with `df` degrees of freedom is above `x`, by the cube root of Wilson and Hilferty (1931)."
     z = ((x / df) ** (1 / 3) - (1 - 2 / (9 * df))) / (2 / (9 * df)) ** 0.5
     return 0.5 * math.erfc(z / 2**0.5)
+
+
+def _unit(y):
+    "Centred and scaled to 1 at most, so that no square overflows; shares of the variance stay what they are."
+    y = y - y.mean()
+    return y / (np.abs(y).max() or 1.0)
 
 
 def between(codes, view):
@@ -199,9 +203,9 @@ def between(codes, view):
     if groups < 2 or n < 30:
         return None
     if view.kind == "number":
-        total = np.bincount(codes, weights=y - y.mean())
-        inside = float(((y - y.mean()) ** 2).sum()) - float((total[size > 0] ** 2 / size[size > 0]).sum())
-        chi2 = float((total[size > 0] ** 2 / size[size > 0]).sum()) / max(inside / max(1, n - groups), 1e-300)
+        y = _unit(y)
+        outside = float((np.bincount(codes, weights=y)[size > 0] ** 2 / size[size > 0]).sum())
+        chi2 = outside / max((float((y * y).sum()) - outside) / max(1, n - groups), 1e-300)
         df, scale = groups - 1, 1
     else:
         k = max(2, len(view.classes))
@@ -233,7 +237,7 @@ def over_time(frame, view, *, time):
     change = between(codes, view)
     return tuple(cells), None if change is None else change | {"step": step}
 
-# %% ../../nbs/20_profiling/14_segments.ipynb #9e3c9e0a
+# %% ../../nbs/20_profiling/14_segments.ipynb #cd76e9a6
 def likeness(codes, y):
     "Intra-class correlation of `y` in groups 0..: dict icc, lower, upper, groups, repeated, mean_size. None without repeats."
     size = np.bincount(codes).astype(float)
@@ -260,7 +264,7 @@ def _group_likeness(column, view):
     number, codes = column_view(column)
     known = view.of(column.notna().to_numpy())
     classes = range(min(_CLASSES, len(view.classes)))
-    y = [(view.y == k).astype(float) for k in classes] if view.kind == "multiclass" else [view.y.astype(float)]
+    y = [(view.y == k).astype(float) for k in classes] if view.kind == "multiclass" else [_unit(view.y)]
     if number is not None:
         o = _ordered(view.of(number))
         codes = _bin_codes(o, o.starts)

@@ -13,8 +13,8 @@ import pandas as pd
 from ..core import InputError, did_you_mean
 
 # %% auto #0
-__all__ = ['MOST_CLASSES', 'as_floats', 'is_datetime', 'as_seconds', 'as_number', 'text_as_number', 'level_codes', 'column_view',
-           'is_clock', 'clock_minutes', 'TargetView', 'read_target']
+__all__ = ['MOST_CLASSES', 'as_floats', 'is_datetime', 'as_seconds', 'as_number', 'as_text', 'text_as_number', 'level_codes',
+           'column_view', 'is_clock', 'clock_minutes', 'TargetView', 'read_target']
 
 # %% ../../nbs/20_profiling/07_views.ipynb #d8b0df1c
 def as_floats(column):
@@ -45,8 +45,16 @@ def as_number(column):
         return as_floats(column)
     return None
 
-# %% ../../nbs/20_profiling/07_views.ipynb #e3546fba
+# %% ../../nbs/20_profiling/07_views.ipynb #cb29687d
 _LOOK = 200  # known values looked at before a whole text column is read
+
+
+def as_text(column):
+    "Any column as text; missing stays missing. Objects are shown by `str`, bytes included."
+    if column.dtype != object:
+        return column.astype("str").where(column.notna())
+    texts = [str(v) for v in column]
+    return pd.Series(texts, index=column.index, name=column.name, dtype="str").where(column.notna())
 
 
 def _reads(found):
@@ -56,21 +64,21 @@ def _reads(found):
 def text_as_number(column):
     "A text column as floats where its values are numbers or ISO times (as seconds), else None."
     known = column[column.notna()] if len(column) <= 5 * _LOOK else column.iloc[: 20 * _LOOK].dropna()
-    first = known.iloc[:_LOOK].astype("str")
+    first = as_text(known.iloc[:_LOOK])
     if _reads(pd.to_numeric(first, errors="coerce")):
-        return as_floats(pd.to_numeric(column.astype("str"), errors="coerce"))
+        return as_floats(pd.to_numeric(as_text(column), errors="coerce"))
     if first.str.match(r"\d{4}-\d\d-\d\d").mean() >= 0.95:
-        times = pd.to_datetime(column.astype("str"), errors="coerce", format="ISO8601", utc=True)
+        times = pd.to_datetime(as_text(column), errors="coerce", format="ISO8601", utc=True)
         return as_seconds(times) if _reads(times.dropna().iloc[:_LOOK]) else None
     return None
 
-# %% ../../nbs/20_profiling/07_views.ipynb #16dbcd4d
+# %% ../../nbs/20_profiling/07_views.ipynb #772a3830
 def level_codes(column):
     "Integer codes from 0 of the values of a column; missing values share the last code."
     if isinstance(column.dtype, pd.CategoricalDtype):
         codes = column.cat.codes.to_numpy().astype("int64")
     else:
-        values = column.astype("str").where(column.notna()) if column.dtype == object or column.dtype.kind == "c" else column
+        values = as_text(column) if column.dtype == object or column.dtype.kind == "c" else column
         codes = pd.factorize(values)[0]
     return np.where(codes < 0, codes.max(initial=-1) + 1, codes)
 
@@ -155,7 +163,7 @@ def _positive_of_two(values):
     yes = [v for v in values if str(v).strip().lower() in _YES]
     return yes[0] if len(yes) == 1 else values[1]
 
-# %% ../../nbs/20_profiling/07_views.ipynb #5591ca2a
+# %% ../../nbs/20_profiling/07_views.ipynb #fa2ced4b
 def read_target(frame, target, *, positive=True, hidden=False, random_state=0):
     "The `TargetView` of a column of `frame`. InputError where the column cannot be a target."
     if target not in frame.columns:
@@ -165,7 +173,7 @@ def read_target(frame, target, *, positive=True, hidden=False, random_state=0):
         _refuse("the target must be classes or a number", f"the times of {target!r}", "Make it a number first, e.g. the hours until then.")
     if column.dtype.kind == "f" or column.dtype == object:
         column = column.where(~column.isin([np.inf, -np.inf])) if column.dtype.kind == "f" else column.infer_objects()
-    counts = column.astype("str").where(column.notna()).value_counts() if _is_mixed(column) else column.value_counts()
+    counts = (as_text(column) if _is_mixed(column) else column).value_counts()
     values = [_plain(v) for v, n in counts.items() if n]
     if len(values) < 2:
         got = "only missing values" if not values else "one value"
@@ -179,7 +187,7 @@ def read_target(frame, target, *, positive=True, hidden=False, random_state=0):
 def _is_mixed(column):
     return column.dtype == object
 
-# %% ../../nbs/20_profiling/07_views.ipynb #f69b0d17
+# %% ../../nbs/20_profiling/07_views.ipynb #ce7217cf
 def _as_kind(column, values, positive, hidden):
     "Kind, y (one value a row, anything where unknown) and the values of the classes."
     number = as_number(column)
@@ -189,7 +197,7 @@ def _as_kind(column, values, positive, hidden):
             shown = "other values" if hidden else ", ".join(repr(v) for v in values[:5])
             _refuse("`positive` must be a value of the target", f"{positive!r} while {column.name!r} holds {shown}", "Write one of them.")
         chosen = next(v for v in values if v == chosen)
-        text = column.astype("str") if _is_mixed(column) else column
+        text = as_text(column) if _is_mixed(column) else column
         others = [v for v in values if v != chosen]
         hit = (text == chosen).fillna(False).to_numpy(dtype=bool)
         return "binary", hit.astype("int64"), [others[0] if len(others) == 1 else None, chosen]
@@ -198,7 +206,7 @@ def _as_kind(column, values, positive, hidden):
     whole = number is None or bool((number[~np.isnan(number)] % 1 == 0).all())
     crowded = number is None or int((~np.isnan(number)).sum()) >= 5 * len(values)
     if whole and crowded and len(values) <= MOST_CLASSES:
-        text = column.astype("str").where(column.notna()) if _is_mixed(column) else column
+        text = as_text(column) if _is_mixed(column) else column
         codes = pd.Index(values).get_indexer(text)
         return "multiclass", codes.astype("int64"), values
     if number is None:
