@@ -515,7 +515,7 @@ def engine_profile(frame, name):
 def test_the_engines_profiles_tell_the_planted_pair_too():
     import planted
 
-    before, after, truth = planted.drifted_pair(3_000, 7)
+    before, after, truth = planted.drifted_pair(10_000, 7)
     drift = compare_profiles(engine_profile(before, "before"), engine_profile(after, "after"))
     status = {"type": "type changed", "removed": "removed", "added": "added"}
     expected = {name: status.get(what, "drifted") for name, what in truth.items()}
