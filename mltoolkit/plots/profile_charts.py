@@ -153,13 +153,13 @@ def _date_axis(ax):
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 
-# %% ../../nbs/60_plots/30_profile_charts.ipynb #b8af62af
+# %% ../../nbs/60_plots/30_profile_charts.ipynb #5a9ed48c
 def plot_missing(profile, ax=None, *, most=20, patterns=6, dark=False):
     "The share missing of each column with missing values, and which of them go missing together. Takes a TableProfile."
     columns = _columns(profile)
     gaps = sorted((c for c in columns if c.missing), key=lambda c: -c.missing)
     shown = gaps[:most]
-    ax, colors = _axes(ax, dark=dark, height=1.2 + 0.28 * len(shown) if shown else 2.2)
+    ax, colors = _axes(ax, dark=dark, height=1.2 + 0.28 * len(shown) if shown else 2.2, width=7.0)
     _title(ax, "What is missing")
     if not shown:
         return _panel(ax, colors, "No value is missing", [f"{profile.n_rows:,} rows, {len(columns):,} columns"])
@@ -178,7 +178,7 @@ def plot_missing(profile, ax=None, *, most=20, patterns=6, dark=False):
     ax.set_xlabel(f"share of {profile.n_rows:,} rows; {complete:,} columns complete{more}", loc="left")
     return ax
 
-# %% ../../nbs/60_plots/30_profile_charts.ipynb #103a791f
+# %% ../../nbs/60_plots/30_profile_charts.ipynb #75d1c723
 def _columns(profile):
     "The columns of a TableProfile."
     columns = getattr(profile, "columns", None)
@@ -195,12 +195,12 @@ def _draw_patterns(ax, colors, profile, names, most):
         return 1.14
     ax.axvline(1.16, color=colors["line"], linewidth=1)
     for i, pattern in enumerate(together):
-        x, rows = 1.25 + 0.13 * i, sorted(row_of[name] for name in pattern["columns"] if name in row_of)
+        x, rows = 1.27 + 0.17 * i, sorted(row_of[name] for name in pattern["columns"] if name in row_of)
         ax.scatter([x] * len(names), range(len(names)), s=22, color=colors["line"], zorder=2)
         ax.plot([x, x], [rows[0], rows[-1]], color=colors["accent"], linewidth=2, zorder=3)
         ax.scatter([x] * len(rows), rows, s=34, color=colors["accent"], zorder=4)
         ax.text(x, -0.8, _percent(float(f"{pattern['share']:.2g}")), ha="center", color=colors["dim"], fontsize=8)
-    return 1.25 + 0.13 * len(together)
+    return 1.23 + 0.17 * len(together)
 
 # %% ../../nbs/60_plots/30_profile_charts.ipynb #d32a9f24
 def plot_associations(profile, ax=None, *, dark=False):
@@ -332,7 +332,7 @@ def _mark_leaks(ax, colors, shown, leaks):
             at = {"xytext": (-8, 0), "textcoords": "offset points", "ha": "right", "va": "center"}
             ax.annotate("leak?", (low, row), color=colors["bad"], fontsize=9, **at)
 
-# %% ../../nbs/60_plots/30_profile_charts.ipynb #d595ae9e
+# %% ../../nbs/60_plots/30_profile_charts.ipynb #2ae897df
 def plot_over_time(profile, ax=None, *, dark=False):
     "The target over time: prevalence or mean of each period with its interval, and the overall value dashed. Takes a TableProfile."
     _columns(profile)
@@ -350,7 +350,7 @@ def plot_over_time(profile, ax=None, *, dark=False):
     overall = profile.target.get(field)
     if overall is not None:
         ax.axhline(overall, color=colors["dim"], linestyle="--", linewidth=1)
-        place = {"xycoords": ("axes fraction", "data"), "xytext": (-2, 4), "textcoords": "offset points", "ha": "right"}
+        place = {"xycoords": ("axes fraction", "data"), "xytext": (4, 0), "textcoords": "offset points", "va": "center"}
         ax.annotate("overall", (1, overall), color=colors["dim"], fontsize=8.5, **place)
     ax.set(ylabel="share" if field == "prevalence" else "mean", xlabel=f"{sum(p['n'] for p in periods):,} rows, 95 % interval")
     if field == "prevalence":
