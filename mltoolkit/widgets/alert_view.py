@@ -28,12 +28,12 @@ def where_text(alerts, most=4):
     more = tag("span", f"and {len(names) - most} more", class_="mlt-dim") if len(names) > most else None
     return tag("span", *links, more, class_="mlt-links") if names else tag("span", "the table", class_="mlt-dim")
 
-# %% ../../nbs/70_widgets/23_alert_view.ipynb #6204305c
+# %% ../../nbs/70_widgets/23_alert_view.ipynb #6ce2958b
 ALERT_COLUMNS = [
     Column(name="what", label="finding", wrap=True),
     Column(name="where", label="in", wrap=True),
     Column(name="do", label="what to do", wrap=True, hide="narrow"),
-    Column(name="hear", label="treat as"),
+    Column(name="hear", label="severity"),
 ]
 HEAR = [(None, "as it is"), ("off", "muted"), ("info", "info"), ("warning", "warning"), ("error", "error")]
 

@@ -36,16 +36,18 @@ def detail_html(lab):
     folds = tag("div", *more, class_="mlt-folds")
     return card(column.name, words, said, decide, *picture, figures, about, folds, beside=beside)
 
-# %% ../../nbs/70_widgets/26_detail_view.ipynb #c3d46b82
-def found_html(findings, most=4):
-    "Each finding as a chip with its code, and the evidence in a sentence below."
-    rows = []
-    for a in findings[:most]:
-        label = chip(f"{a['code']} {CODE_WORDS.get(a['code'], '')}", TONES[a["severity"]], title=a.get("fix") or a["message"])
-        rows.append(tag("p", label, tag("br"), a["evidence"]))
-    if len(findings) > most:
-        rows.append(tag("p", f"{len(findings) - most} more: " + ", ".join(a["code"] for a in findings[most:])))
-    return tag("div", *rows, class_="mlt-say")
+# %% ../../nbs/70_widgets/26_detail_view.ipynb #f03496bb
+def found_html(findings):
+    "Each finding as a chip with its code, and the evidence in a sentence below; the first one open, the others folded away."
+    rows = [tag("p", _finding_chip(a), tag("br"), a["evidence"]) for a in findings]
+    if len(rows) < 3:
+        return tag("div", *rows, class_="mlt-say")
+    title = tag("summary", f"{len(rows) - 1} more: " + ", ".join(a["code"] for a in findings[1:]))
+    return tag("div", rows[0], tag("details", title, tag("div", *rows[1:], class_="mlt-say"), class_="mlt-fold"), class_="mlt-say")
+
+
+def _finding_chip(a):
+    return chip(f"{a['code']} {CODE_WORDS.get(a['code'], '')}".strip(), TONES[a["severity"]], title=a.get("fix") or a["message"])
 
 
 def _ends(column):

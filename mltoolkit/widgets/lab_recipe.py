@@ -50,13 +50,18 @@ def fits(recipe, frame):
     roles = recipe.data.roles
     return {roles.time, roles.group, roles.id, *roles.sensitive} - {None} <= set(frame.columns)
 
-# %% ../../nbs/70_widgets/27_lab_recipe.ipynb #ff4989a9
+# %% ../../nbs/70_widgets/27_lab_recipe.ipynb #5f20f2f4
 def rules_in(recipe):
     "(rules by column, keys) in the contract of a recipe, as plain values; empty without one."
     if recipe is None:
         return {}, ()
     contract = Contract.from_dict_yaml(recipe.contract.to_dict())
-    return contract.to_dict_yaml()["columns"], contract.keys
+    return {c: {k: _plain(v) for k, v in rule.items()} for c, rule in contract.to_dict_yaml()["columns"].items()}, contract.keys
+
+
+def _plain(value):
+    "A whole number without a point, as a person wrote it into the recipe."
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def contract_from(rules, keys=(), rows_min=0):

@@ -46,7 +46,7 @@ def frame_layout(*, steps=False):
     head, foot = tag("header", data_region="head", class_="mlt-head"), tag("footer", data_region="foot", class_="mlt-foot")
     return tag("div", head, body, foot, class_="mlt-frame")
 
-# %% ../../nbs/70_widgets/28_profile_view.ipynb #7d23e2c0
+# %% ../../nbs/70_widgets/28_profile_view.ipynb #8b1e9127
 def _fact(label, value, more=""):
     return tag("span", f"{label} ", tag("b", value, title=value), more, class_="mlt-fact mlt-cut")
 
@@ -54,7 +54,8 @@ def _fact(label, value, more=""):
 def head_html(lab):
     "Name, size, roles, findings and fingerprint."
     frame, roles, profile = lab.base.frame, lab.roles, lab.result
-    facts = [tag("span", lab.base.name, class_="mlt-name mlt-cut", title=lab.base.name)]
+    name = lab.controls["table"].value or lab.base.name
+    facts = [tag("span", name, class_="mlt-name mlt-cut", title=name)]
     facts.append(tag("span", f"{len(frame):,} rows, {frame.shape[1]:,} columns"))
     share = _prevalence(lab)
     if roles["target"]:

@@ -355,3 +355,369 @@ def test_compare_tells_the_four_cases_apart(tmp_path):
     assert saving.compare(recipe, path)[0] == "differs"
     path.write_text("hello")
     assert saving.compare(recipe, path)[0] == "foreign"
+
+
+# ---- what is profiled ----
+
+
+def wait(lab):
+    return lab.job.wait(60)
+
+
+def test_locked_rows_are_never_profiled(lab, flights):
+    first = pd.Timestamp("2013-11-01", tz="America/New_York")
+    times = flights.frame["time_hour"]
+    assert lab.result.n_rows < (times < first).sum() + 1 < len(flights)
+    assert lab.result["time_hour"].max < "2013-11-01" and "locked for the test" in html(lab)["body"]
+    assert f"{lab.result.n_rows:,} of 8,000 rows are profiled" in lab.rows_text and "locked" in lab.static_html()
+    recipe = mlt.Recipe.from_dict(lab.to_recipe().to_dict())
+    split = mlt.split(flights, **recipe.split.to_dict(), random_state=recipe.random_state)
+    pipeline = mlt.profile(split.unlocked(flights), contract=recipe.contract.to_dict(), random_state=recipe.random_state)
+    assert pipeline.to_dict() == lab.result.to_dict()
+    assert any(a["code"] == "MLT304" for a in lab.result.alerts)
+
+
+def test_without_a_recipe_all_rows_are_profiled_and_it_is_said(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lab = mlt.ProfileLab(own_table(), target="churn")
+    wait(lab)
+    assert lab.result.n_rows == 400 and "No recipe locks rows for a test yet" in html(lab)["body"]
+
+
+def test_locked_months_stay_locked_whatever_the_target(lab, flights):
+    for target in (None,):
+        lab.controls["target"].value = target
+        lab.run()
+        result = wait(lab)
+        assert result["time_hour"].max < "2013-11-01", target
+        assert eval(lab.code, {"mlt": mlt, "data": flights}).to_dict() == result.to_dict()
+
+
+def test_a_table_after_the_locked_date_needs_no_lock_unless_it_was_asked_for(flights, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    months = flights.frame["month"].to_numpy()
+    lab = mlt.ProfileLab(flights.take(months == 12))
+    assert wait(lab).n_rows == (months == 12).sum() and "none lies before the test set" in lab.rows_text
+    recipe = lab.to_recipe()
+    asked = mlt.ProfileLab(flights.take(months == 12), recipe=recipe)
+    with pytest.raises(InputError, match="not locked"):
+        wait(asked)
+    assert "rows that are not locked" in html(asked)["body"]
+    spring = mlt.ProfileLab(flights.take(months < 6))
+    wait(spring)
+    assert "after the last row" in spring.rows_text and spring.result.n_rows == (months < 6).sum()
+
+
+def test_a_recipe_that_locks_a_share(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frame = own_table()
+    lab = mlt.ProfileLab(frame, target="churn")
+    wait(lab)
+    path = lab.save_recipe(tmp_path / "mine.yaml")
+    again = mlt.ProfileLab(frame, target="churn", recipe=path)
+    assert wait(again).n_rows == 320 and "locks a share" in again.rows_text
+    assert eval(again.code, {"mlt": mlt, "data": frame}).to_dict() == again.result.to_dict()
+
+
+# ---- a first look ----
+
+
+def test_a_first_look_is_named_and_replaced(flights, monkeypatch, tmp_path):
+    import dataclasses
+    import threading
+
+    monkeypatch.chdir(tmp_path)
+    shown, go_on = threading.Event(), threading.Event()
+    exact = mlt.profile(flights)
+
+    def slow(plan, *, preview, progress, cancel):
+        preview(dataclasses.replace(exact, preview=True, sample_rows=2_000, alerts=[]))
+        shown.set()
+        go_on.wait(20)
+        cancel.check()
+        return exact
+
+    monkeypatch.setattr(profile_lab, "run_plan", slow)
+    lab = mlt.ProfileLab(flights)
+    assert shown.wait(10)
+    assert lab.result.preview and "First look." in html(lab)["body"] and "2,000 rows; exact figures follow" in html(lab)["body"]
+    assert "carrier" in html(lab)["rows"] and lab.proposed == {} and lab.without_rule == [] and "leak" not in html(lab)["head"]
+    assert "aria-disabled" in html(lab)["bar"]
+    go_on.set()
+    wait(lab)
+    assert not lab.result.preview and set(lab.proposed) == LEAKS and "First look." not in html(lab)["body"]
+    shown.clear(), go_on.clear()
+    lab.run()
+    assert shown.wait(10)
+    lab.handle("stop")
+    go_on.set()
+    with pytest.raises(Cancelled):
+        wait(lab)
+    assert lab.result.preview and "stopped before the exact ones" in html(lab)["body"]
+
+
+def test_a_late_first_look_of_a_stopped_job_is_not_shown(lab, flights):
+    import dataclasses
+
+    old = lab.plan
+    lab.controls["id"].value = "tailnum" if lab.controls["group"].value is None else None
+    lab._on_preview(dataclasses.replace(lab.result, preview=True), old)
+    assert not lab.result.preview
+
+
+# ---- several tables ----
+
+
+def test_several_tables(flights, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own = own_table()
+    own.to_csv("customers.csv", index=False)
+    tables = {"flights": flights, "customers": "customers.csv", "frame": own}
+    lab = mlt.ProfileLab(tables)
+    wait(lab)
+    assert "Table" in html(lab)["body"] and lab.params["table"] == "flights"
+    lab.drop("visib", "not wanted")
+    lab.handle("table", "customers")
+    wait(lab)
+    assert set(c.name for c in lab.result.columns) == set(own.columns) and lab.saver.path == "customers.yaml"
+    assert eval(lab.code, {"mlt": mlt, "data": tables}).to_dict() == lab.result.to_dict()
+    lab.handle("target", "churn")
+    assert lab.params["positive"] == "yes" and lab.stale
+    lab.handle("table", "flights")
+    assert lab.decisions["visib"] == ("drop", "not wanted") and not lab.stale and lab.job.state == "done" and lab.saver.path == "flights.yaml"
+    assert eval(lab.code, {"mlt": mlt, "data": tables}).to_dict() == lab.result.to_dict()
+    lab.handle("table", "customers")
+    assert lab.params["target"] == "churn"
+    lab.handle("table", "<b>")
+    assert "one of those given" in lab.problem and lab.params["table"] == "customers"
+    with pytest.raises(InputError, match="one of those given"):
+        mlt.ProfileLab(tables, table="flight")
+
+
+def test_the_tables_of_an_example(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lab = mlt.ProfileLab("example:flights", table="airports")
+    wait(lab)
+    assert list(lab.tables)[:2] == ["flights, joined", "flights"] and "weather" in lab.tables
+    assert eval(lab.code, {"mlt": mlt, "data": "example:flights"}).to_dict() == lab.result.to_dict()
+
+
+def test_a_dict_of_columns_is_one_table(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lab = mlt.ProfileLab({"x": [1, 2, 3], "y": ["a", "b", "c"]})
+    assert len(wait(lab).columns) == 2 and len(lab.tables) == 1
+
+
+# ---- treated as ----
+
+
+def test_treat_as_goes_into_profile_code_and_recipe(lab, flights):
+    lab.handle("treat", {"key": "plane_engines", "value": "category"})
+    assert lab.stale and lab.params["treat"] == {"plane_engines": "category"}
+    lab.run()
+    result = wait(lab)
+    assert result["plane_engines"].kind == "category" and "value=\"category\" selected" in html_of(lab, "plane_engines")
+    assert eval(lab.code, {"mlt": mlt, "data": flights}).to_dict() == result.to_dict()
+    assert lab.to_recipe().data.treat_as == {"plane_engines": "category"}
+    lab.handle("treat", {"key": "plane_engines", "value": ""})
+    assert lab.params["treat"] == {} and lab.stale
+
+
+def html_of(lab, column):
+    lab.handle("select", column)
+    return html(lab)["detail"]
+
+
+def test_treat_as_a_role(lab):
+    lab.handle("treat", {"key": "carrier", "value": "role:group"})
+    assert lab.params["group"] == "carrier"
+    lab.handle("treat", {"key": "carrier", "value": "sensitive"})
+    assert lab.params["group"] is None and lab.params["sensitive"] == ("carrier",)
+    lab.handle("treat", {"key": "carrier", "value": "role:time"})
+    assert lab.problem and lab.params["time"] == "time_hour"  # a carrier is no time
+    lab.handle("treat", {"key": "carrier", "value": "text"})
+    assert lab.params["sensitive"] == () and lab.params["treat"] == {"carrier": "text"}
+    lab.handle("treat", {"key": "carrier", "value": "number"})
+    assert "must hold numbers" in lab.problem and lab.params["treat"] == {"carrier": "text"}
+    lab.handle("treat", {"key": "late", "value": "category"})
+    assert "late" not in lab.params["treat"]
+
+
+def test_a_recipe_with_treatments_is_gone_on_from(lab, flights, tmp_path):
+    lab.treat("plane_engines", "category")
+    again = mlt.ProfileLab(flights, recipe=lab.save_recipe(tmp_path / "mine.yaml"))
+    wait(again)
+    assert again.params["treat"] == {"plane_engines": "category"} and again.result["plane_engines"].kind == "category"
+    assert again.to_recipe() == lab.to_recipe()
+
+
+# ---- rules ----
+
+
+def test_rules_begin_with_those_of_the_recipe_and_the_rest_is_proposed(lab, flights):
+    before = dict(lab.params["rules"])
+    assert before["hour"] == {"type": "integer", "min": 0, "max": 23, "missing_max": 0} and len(lab.without_rule) == 14
+    rule, added = lab.rule_of("dewp")
+    assert not added and rule["type"] == "number" and rule["min"] < rule["max"]
+    assert lab.to_recipe().contract.to_dict() == mlt.production.recipe.example_recipe().contract.to_dict()
+    lab.handle("rules-propose")
+    assert len(lab.params["rules"]) == 38 and lab.params["rules"]["hour"] == before["hour"]
+    assert mlt.check(flights.take(np.arange(len(flights)) < 6_000), lab.contract).ok
+    assert "dewp" in lab.to_recipe().contract.columns
+    scope = {"mlt": mlt, "data": flights}
+    exec(lab.contract_code, scope)
+    assert scope["contract"].to_dict() == lab.contract.to_dict() or scope["contract"].to_dict_yaml() == lab.contract.to_dict_yaml()
+
+
+def test_a_rule_is_ticked_and_typed(lab):
+    lab.handle("rule-max", {"key": "dewp", "value": "95"})
+    assert "dewp" not in lab.params["rules"] and lab.rule_of("dewp")[0]["max"] == 95
+    lab.handle("rule", {"key": "dewp", "value": True})
+    assert lab.params["rules"]["dewp"]["max"] == 95
+    lab.handle("rule-min", {"key": "dewp", "value": "ten"})
+    assert "must be a number" in html_of(lab, "dewp") and lab.problem is None
+    lab.handle("rule-min", {"key": "dewp", "value": "99"})
+    assert "must not be above" in html_of(lab, "dewp")
+    lab.handle("rule-missing_max", {"key": "dewp", "value": "7.5"})
+    assert lab.params["rules"]["dewp"]["missing_max"] == 0.075 and lab.rule_error is None
+    lab.handle("rule-type", {"key": "dewp", "value": "text"})
+    assert lab.params["rules"]["dewp"] == {"type": "text", "missing_max": 0.075}
+    lab.handle("rule-values", {"key": "origin", "value": 'EWR, JFK, "La Guardia, NY"'})
+    assert tuple(lab.params["rules"]["origin"]["values"]) == ("EWR", "JFK", "La Guardia, NY")
+    lab.handle("rule", {"key": "dewp", "value": False})
+    assert "dewp" not in lab.params["rules"] and lab.rule_of("dewp") == ({"type": "text", "missing_max": 0.075}, False)
+    lab.handle("rules-clear")
+    assert lab.contract.columns == () and "No rule yet" in (lab.handle("tab", "rules") or html(lab)["body"])
+
+
+def test_known_only_after_is_a_leak_of_the_next_profile(lab, flights):
+    lab.handle("rule-known", {"key": "visib", "value": "after"})
+    assert lab.stale and lab.contract["visib"].known == "after"
+    lab.run()
+    wait(lab)
+    assert lab.result.leaks["visib"] == ["MLT304"] and "visib" in lab.proposed
+    assert eval(lab.code, {"mlt": mlt, "data": flights}).to_dict() == lab.result.to_dict()
+    assert lab.to_recipe().contract.columns["visib"].known == "after"
+
+
+def test_a_rule_follows_the_treatment(lab):
+    before = lab.params["rules"]["plane_seats"]
+    lab.handle("treat", {"key": "plane_seats", "value": "category"})
+    assert lab.params["rules"]["plane_seats"] == {"type": "category", "missing_max": 0.25}
+    lab.handle("treat", {"key": "plane_seats", "value": ""})
+    assert lab.params["rules"]["plane_seats"] == before
+
+
+# ---- findings ----
+
+
+def test_findings_are_muted_and_raised_without_a_new_profile(lab, flights):
+    job = lab.job
+    assert "MLT102" in (lab.handle("tab", "findings") or html(lab)["body"])
+    lab.handle("alert", {"key": "MLT102", "value": "off"})
+    lab.handle("alert", {"key": "MLT104", "value": "error"})
+    assert lab.job is job and not lab.stale and lab.params["alerts"] == {"MLT102": "off", "MLT104": "error"}
+    codes = {a["code"]: a["severity"] for a in lab.result.alerts}
+    assert "MLT102" not in codes and codes["MLT104"] == "error" and "muted" in html(lab)["body"]
+    assert eval(lab.code, {"mlt": mlt, "data": flights}).to_dict() == lab.result.to_dict()
+    lab.handle("alert", {"key": "MLT301", "value": "off"})
+    lab.handle("alert", {"key": "MLT302", "value": "off"})
+    lab.handle("alert", {"key": "MLT303", "value": "off"})
+    lab.handle("alert", {"key": "MLT304", "value": "off"})
+    assert lab.proposed == {} and "no leak found" in html(lab)["head"]
+    lab.handle("alerts-clear")
+    assert set(lab.proposed) == LEAKS
+    lab.handle("find", "wind_gust")
+    assert lab.tab == "result" and lab.selected == "wind_gust"
+    lab.handle("alert", {"key": "MLT999", "value": "off"})
+    assert "must name a code" in lab.problem
+
+
+def test_alerts_given_at_the_start(flights, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lab = mlt.ProfileLab(flights, alerts={"MLT102": "off"})
+    wait(lab)
+    assert not any(a["code"] == "MLT102" for a in lab.result.alerts) and "alerts={'MLT102': 'off'}" in lab.code
+
+
+# ---- sensitive ----
+
+
+def test_found_personal_data_is_not_shown(lab):
+    import dataclasses
+
+    columns = [dataclasses.replace(c, sensitive=c.name == "dest", semantic="person_name" if c.name == "dest" else "") for c in lab.result.columns]
+    lab._take(dataclasses.replace(lab._exact, columns=columns), lab.plan)
+    assert lab.is_hidden("dest") and lab.params["sensitive"] == ()
+    assert "ATL" not in html_of(lab, "dest") and "name of a person" in html_of(lab, "dest")
+    assert "not shown" in html(lab)["rows"] and "personal data" in (lab.handle("tab", "findings") or html(lab)["body"])
+
+
+# ---- drift ----
+
+
+def drift_of():
+    row = {"column": "dest", "status": "drifted", "level": "alert", "kind": "category", "psi": 0.4, "psi_lower": 0.3, "psi_upper": 3.0, "js": 0.3,
+           "missing_before": 0.0, "missing_after": 0.012, "new_levels": [HOSTILE, "b"], "n_new": 9, "gone_levels": [], "note": "see <b>here</b>"}  # fmt: skip
+    gone = {"column": HOSTILE, "status": "removed", "missing_before": 0.1, "missing_after": None, "note": "float64 before"}
+    ends = {"name": "old", "n_rows": 100}, {"name": "new", "n_rows": 200}
+    from types import SimpleNamespace
+
+    return SimpleNamespace(columns=(row, gone), overall={"sentence": "1 of 2 columns drifted."}, before=ends[0], after=ends[1])
+
+
+def test_the_drift_tab(lab):
+    from mltoolkit.widgets.drift_view import drift_html
+
+    assert "No second table" in (lab.handle("tab", "drift") or html(lab)["body"])
+    shown = drift_html(drift_of(), options=[("a", "A")], chosen="a")
+    assert "From old (100 rows) to new (200 rows)." in shown and "9 new: &lt;img" in shown and "0 % to 1.2 %" in shown and "<img" not in shown
+    assert shown.index("float64 before") < shown.index("9 new")  # what is gone comes first
+    hidden = drift_html(drift_of(), options=[("a", "A")], chosen="a", hidden=["dest"])
+    assert "9 new" in hidden and "9 new:" not in hidden
+
+
+# ---- the card ----
+
+
+def test_the_card_of_a_column_with_everything():
+    from mltoolkit.profiling.columns import ColumnProfile
+    from mltoolkit.profiling.table import TableProfile
+    from mltoolkit.widgets.column_card import key_figures, sections
+
+    column = ColumnProfile(
+        name="when", kind="datetime", dtype="datetime64[ns]", n=100, missing=5, distinct=90, min="2024-01-01T00:00:00", max="2024-03-01T00:00:00",
+        quantiles={"0.5": "2024-02-01T00:00:00"}, time={"span_s": 5_184_000, "step_s": 3600, "granularity": "hour", "gaps": 2, "longest_gap_s": 86_400 * 3,
+        "hour": [1] * 24, "weekday": [0, 0, 5, 0, 0, 0, 0], "month": [0] * 12}, monotonic="increasing", sentinels=(["1970-01-01T00:00:00", 4],))  # fmt: skip
+    text = ColumnProfile(
+        name="text", kind="text", dtype="str", n=100, missing=0, distinct=80, blank=3, top=([HOSTILE, 9],), length={"min": 0, "mean": 4.5, "max": 40},
+        characters={"letters": 0.8, "digits": 0.2, "spaces": 0.0}, words=(["hello", 4],), patterns=(["AA-99", 0.9],), semantic="email",
+        estimated={"distinct": "within 2 %"}, outliers={})  # fmt: skip
+
+    class Pairs:
+        pairs = ({"a": "text", "b": "when", "measure": "cramers_v", "value": 0.81, "pearson": None, "spearman": None},)
+
+    profile = TableProfile(
+        name="t", n_rows=100, columns=(column, text), alerts=[], associations=Pairs(),
+        dependencies=({"determinant": "text", "dependent": "when", "share": 0.999, "kind": "determines"},),
+        missing_patterns=({"columns": ["when", "other"], "rows": 5, "share": 0.05},))  # fmt: skip
+    said = " ".join(str(s) for s in sections(profile, column))
+    for words in ("2 days", "3 days", "1 hours", "by hour", "increasing", "codes for missing", "0.81 Cramér", "text determines when (in 99.90 % of the rows).",
+                  "Goes missing together with other."):  # fmt: skip
+        assert words.replace("2 days", "60 days").replace("1 hours", "60 minutes") in said, words
+    assert "by weekday" not in said and "by month" not in said  # one bar is no rhythm
+    said = " ".join(str(s) for s in sections(profile, text))
+    assert "&lt;img" in said and "hello" in said and "AA-99" in said and "0 to 40, 4.5 on average" in said
+    hidden = " ".join(str(s) for s in sections(profile, text, hidden=True))
+    assert "img" not in hidden and "hello" not in hidden and "AA-99" not in hidden and "4.5 on average" in hidden
+    assert ("distinct", "about 80") in key_figures(text, {}) and ("blank", "3 (3.0 %)") in key_figures(text, {})
+
+
+def test_number_targets_are_measured_by_their_own_measure(lab):
+    import dataclasses
+
+    relation = pd.DataFrame({"column": ["distance", "dest"], "auc": [np.nan, np.nan], "score": ["r2", "r2"], "value": [0.5, -0.1], "lower": [0.4, -0.2], "upper": [0.6, 0.1]})
+    lab._take(dataclasses.replace(lab._exact, relation=relation, target={"name": "late", "kind": "number"}), lab.plan)
+    assert "R² alone" in html(lab)["body"] and "0.500 (0.400 to 0.600)" in html_of(lab, "distance") and "R² alone" in lab.static_html()
+    lab._take(dataclasses.replace(lab._exact, relation=None, target={}), lab.plan)
+    assert "alone" not in html(lab)["body"] and "no leak found" not in html(lab)["head"]
