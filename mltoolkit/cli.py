@@ -203,44 +203,74 @@ def runs(
     else:
         print(f"No runs in {_short(found.folder)}. Make one with: mltoolkit demo")
 
-# %% ../nbs/90_cli.ipynb #f5296a3a
+# %% ../nbs/90_cli.ipynb #164e88ff
 @app.command()
 def profile(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="a file, a folder of Parquet files, or example:flights")],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="a file, a folder or pattern of files, example:flights, or a table or query with --connection")],
     target: Annotated[str | None, typer.Option(help="the column to be predicted: finds leaks as well")] = None,
     positive: Annotated[str | None, typer.Option(help="its positive value, if it is not true or yes")] = None,
+    time: Annotated[str | None, typer.Option(help="the column that orders the rows in time")] = None,
+    group: Annotated[str | None, typer.Option(help="the column whose rows belong together")] = None,
+    sensitive: Annotated[list[str] | None, typer.Option(help="a column whose values are never shown; may be repeated")] = None,
+    compare: Annotated[str | None, typer.Option(help="an earlier table, or a profile saved with --json, to find drift against")] = None,
+    html: Annotated[Path | None, typer.Option(help="write the profile as a page to this file")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print the whole profile as JSON")] = False,
+    alerts: Annotated[Path | None, typer.Option(help="a YAML file of rules such as `MLT104: off`")] = None,
+    fail_on: Annotated[str | None, typer.Option(help="error, warning or info: exit code 3 if there is such an alert or a worse one")] = None,
+    memory: Annotated[str | None, typer.Option(help="a limit for working memory, such as 500MB (default: a quarter of what is free)")] = None,
+    connection: Annotated[str | None, typer.Option(help="the URL of a database; SOURCE is then a table or a query")] = None,
+    engine: Annotated[str, typer.Option(help="auto, local, sql or spark")] = "auto",
     rows: Annotated[int | None, typer.Option(help="of an example: take only so many rows")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
 ):
-    "Alerts on the columns of a table, leaks included."
-    import mltoolkit as mlt
+    "What is in a table and what is wrong with it: columns, alerts, leaks, drift."
+    from mltoolkit.profiling.profiler import profile as make
 
-    data = _data(source, target, positive, rows)
-    found = mlt.profile(data)
-    alerts = [{k: a[k] for k in ("severity", "code", "column", "message")} for a in found.alerts]
+    worst = _severity(fail_on)
+    options = {"target": target, "positive": positive, "time": time, "group": group, "sensitive": tuple(sensitive or ())}
+    options |= {"compare": compare, "alerts": alerts, "memory_budget": memory, "connection": connection, "engine": engine}
+    found = make(_table(source, rows), **{k: v for k, v in options.items() if v not in (None, ())})
+    if html is not None:
+        found.to_html(html)
     if as_json:
-        print(
-            json.dumps(
-                {"name": found.name, "rows": found.n_rows, "columns": len(found.columns), "alerts": alerts}, indent=1, ensure_ascii=False
-            )
-        )
-        return
-    print(f"{found.name}: {found.n_rows:,} rows, {len(found.columns)} columns, {len(alerts)} alerts")
-    order = {"error": 0, "warning": 1, "info": 2}
-    alerts.sort(key=lambda a: order.get(a["severity"], 3))
-    if alerts:
-        print("\n" + text_table(list(alerts[0]), [list(a.values()) for a in alerts]))
+        print(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False))
+    else:
+        _print_profile(found, html)
+    if worst is not None and any(worst >= _SEVERITY[a["severity"]] for a in found.alerts):
+        raise typer.Exit(3)
 
-# %% ../nbs/90_cli.ipynb #ea0e26bb
-def _data(source, target, positive, rows):
-    import mltoolkit as mlt
+# %% ../nbs/90_cli.ipynb #b25a6908
+_SEVERITY = {"error": 0, "warning": 1, "info": 2}
 
+
+def _severity(word):
+    if word is not None and word not in _SEVERITY:
+        raise InputError("`--fail-on` must be a severity", got=repr(word), fix="Write error, warning or info.")
+    return None if word is None else _SEVERITY[word]
+
+
+def _table(source, rows):
+    "What to profile: the joined example, or the source as it was given."
     if source.startswith("example:") and "/" not in source:
-        data = mlt.load_example(source.removeprefix("example:"), rows=rows)
-        return data.replace(target=target) if target else data
+        import mltoolkit as mlt
+
+        return mlt.load_example(source.removeprefix("example:"), rows=rows)
     if rows is not None:
         raise InputError("`--rows` is for examples", got=source, fix="Leave it out, or take a sample of the file first.")
-    return mlt.load(source, target=target, positive=positive)
+    return source
+
+
+def _print_profile(found, html):
+    "The size of the table, what was found, and where the page is."
+    counts = {s: sum(a["severity"] == s for a in found.alerts) for s in _SEVERITY}
+    said = ", ".join(f"{n} {s}{'s' * (n != 1 and s != 'info')}" for s, n in counts.items() if n) or "no alerts"
+    print(f"{found.name}: {found.n_rows:,} rows, {len(found.columns)} columns, {said}")
+    if found.alerts:
+        keys = ("severity", "code", "column", "message", "evidence")
+        print("\n" + text_table(list(keys), [[a[k] for k in keys] for a in found.alerts]))
+    for note in found.notes:
+        print(f"\nNote: {note}.")
+    if html is not None:
+        print(f"\nThe page: {_short(html)}")
 
 # %% ../nbs/90_cli.ipynb #88410ae6
 def lab_folder(folder):
