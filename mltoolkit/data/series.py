@@ -13,9 +13,9 @@ import numpy as np
 import polars as pl
 
 # %% auto #0
-__all__ = ['as_text', 'from_objects', 'in_zone', 'to_series']
+__all__ = ['as_text', 'from_objects', 'in_zone', 'type_name', 'to_series']
 
-# %% ../../nbs/10_data/02_series.ipynb #440ba2e3
+# %% ../../nbs/10_data/02_series.ipynb #1f7ed2d3
 _MISSING = ("NoneType", "NAType", "NaTType")
 _NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
 
@@ -26,6 +26,8 @@ def _known(value):
         return None
     if isinstance(value, (np.datetime64, np.timedelta64)):
         return None if np.isnat(value) else value.astype("M8[us]" if value.dtype.kind == "M" else "m8[us]").item()
+    if isinstance(value, np.longdouble):
+        return float(value)
     return value.item() if isinstance(value, np.generic) and not isinstance(value, np.complexfloating) else value
 
 
@@ -179,11 +181,20 @@ def in_zone(moments, zone):
     except Exception:
         return moments
 
-# %% ../../nbs/10_data/02_series.ipynb #ef646a35
+# %% ../../nbs/10_data/02_series.ipynb #b2efaef6
+def type_name(dtype):
+    "The name of a Polars type. Long ones are cut: an Enum would list its values, and those may be personal."
+    if dtype == pl.Enum:
+        return "Enum"
+    if dtype == pl.Struct:
+        return f"Struct({len(dtype.fields)} fields)"
+    return str(dtype) if len(str(dtype)) < 60 else type(dtype).__name__
+
+
 def to_series(column):
     "A pandas or Polars Series as `(pl.Series, type name)`. Never fails: what Polars has no type for becomes text."
     if isinstance(column, pl.Series):
-        return column, str(column.dtype)
+        return column, type_name(column.dtype)
     name = str(column.dtype) if len(str(column.dtype)) < 60 else type(column.dtype).__name__
     if type(column.dtype).__name__ == "CategoricalDtype":
         name = "category"
@@ -213,7 +224,7 @@ def _from_pandas(column):
         return _from_numbers(column), ""
     return None
 
-# %% ../../nbs/10_data/02_series.ipynb #ce70975f
+# %% ../../nbs/10_data/02_series.ipynb #1e2d02a4
 def _ticks(column):
     "Datetimes or durations without a zone; Polars has no whole seconds, so those become milliseconds."
     values = column.to_numpy()
@@ -221,11 +232,15 @@ def _ticks(column):
     return pl.Series(values.astype(f"{values.dtype.kind}8[ms]") if unit == "s" else values)
 
 
+_NARROWED = {2: np.float32, 4: np.float32, 8: np.float64, 12: np.float64, 16: np.float64}
+
+
 def _from_numbers(column):
-    "NumPy numbers as they are, nullable ones with their mask. Half floats become float32: Polars has few operations on them."
+    "NumPy numbers as they are, nullable ones with their mask. Half floats become float32 and long doubles float64."
     if isinstance(column.dtype, np.dtype):
         values = column.to_numpy()
-        return pl.Series(values.astype(np.float32) if values.dtype == np.float16 else np.ascontiguousarray(values))
+        values = values.astype(_NARROWED[values.dtype.itemsize], copy=False) if column.dtype.kind == "f" else values
+        return pl.Series(np.ascontiguousarray(values))
     missing = column.isna().to_numpy()
     if not missing.any():
         return pl.Series(column.to_numpy(dtype=column.dtype.numpy_dtype))

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from mltoolkit.core import Result
-from mltoolkit.profiling.columns import KINDS, clock_minutes, is_clock, profile_column
+from mltoolkit.profiling.columns import KINDS, clock_minutes, is_clock
+from mltoolkit.profiling.figures import profile_column
 
 
 @pytest.mark.parametrize("seed", range(10))
