@@ -57,7 +57,7 @@ class Texts:
     def __iter__(self):
         return iter(self.seen)
 
-# %% ../../nbs/20_profiling/47_packed.ipynb #6467d02a
+# %% ../../nbs/20_profiling/47_packed.ipynb #cb338cda
 def _value(value, cut):
     "A value of a column as JSON: a number, or one line of text."
     return number(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else clean(value, cut)
@@ -72,7 +72,7 @@ _CHARACTERS = ("letters", "digits", "spaces", "punctuation", "other")
 
 def pack_column(p, detail, texts, marks):
     "A `ColumnProfile` as a small dict. `texts` and `marks`: `Texts` of rules and of estimates."
-    kept = {"n": clean(p.name, detail.name) or " ", "k": p.kind, "d": clean(p.dtype, 40), "s": _label(p.semantic), "r": p.role}
+    kept = {"n": clean(p.name, detail.name) or "(no name)", "k": p.kind, "d": clean(p.dtype, 40), "s": _label(p.semantic), "r": p.role}
     kept |= {"m": p.missing, "u": p.distinct, "b": p.blank, "i": p.infinite, "tf": p.most_frequent_count, "x": int(p.sensitive)}
     if len(p.name) > detail.name:
         kept["l"] = len(p.name)

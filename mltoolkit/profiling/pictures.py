@@ -11,11 +11,11 @@ import math
 import re
 
 # %% auto #0
-__all__ = ['clean', 'esc', 'named', 'listed', 'count', 'share', 'plain', 'lasting', 'moment', 'figure', 'spark', 'meter',
+__all__ = ['clean', 'esc', 'named', 'said', 'listed', 'count', 'share', 'plain', 'lasting', 'moment', 'figure', 'spark', 'meter',
            'interval', 'asset', 'over_time']
 
-# %% ../../nbs/20_profiling/45_pictures.ipynb #68c18bf2
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+# %% ../../nbs/20_profiling/45_pictures.ipynb #710914ed
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
 def clean(value, cut=300):
@@ -29,15 +29,20 @@ def esc(value):
     "`value` as text of a page or of a quoted attribute."
     return html.escape(str(value), quote=True)
 
-# %% ../../nbs/20_profiling/45_pictures.ipynb #589079fa
-def named(name, cut=60):
-    "A name or value as `<bdi>`: escaped, its direction isolated, cut to `cut` characters with up to 300 in the tooltip."
-    full = clean(name)
+# %% ../../nbs/20_profiling/45_pictures.ipynb #37dc8f50
+def named(name, cut=60, most=300):
+    "A name or value as `<bdi>`: escaped, its direction isolated, cut to `cut` characters with up to `most` in the tooltip."
+    full = clean(name, most)
     if not full.strip():
         return "<bdi><i>(no name)</i></bdi>"
     shown = full if len(full) <= cut else full[: cut - 1] + "\u2026"
     tip = f' title="{esc(full)}"' if shown != full else ""
     return f"<bdi{tip}>{esc(shown)}</bdi>"
+
+
+def said(text, cut=300):
+    "A text that may hold names or values, as `<bdi>`."
+    return f"<bdi>{esc(clean(text or '', cut))}</bdi>"
 
 
 def listed(names, most=6, cut=40):

@@ -96,7 +96,7 @@ def rich_columns(n=336_776, seed=0):
         number("pressure", r.normal(1017, 7, m), n, missing=38_788, sentinels=[[-999, 120], [0, 14]]),
         number("fare", np.exp(r.normal(5, 1, m)) * (r.random(m) > 0.03), n, missing=0, infinite=3, skew=12.4, monotonic=""),
         number("waited", r.gamma(2, 1800, m), n, kind="duration", dtype="duration[us]", missing=0),
-        category("carrier", dict(zip("UA B6 EV DL AA MQ US 9E WN VX FL AS F9 YV HA OO".split(), [58_665, 54_635, 54_173, 48_110, 32_729, 26_397, 20_536, 18_460, 12_275, 5_162, 3_260, 714, 685, 601, 342, 32])), n),
+        category("carrier", dict(zip(["UA", "B6", "EV", "DL", "AA", "MQ", "US", "9E", "WN", "VX", "FL", "AS", "F9", "YV", "HA", "OO"], [58_665, 54_635, 54_173, 48_110, 32_729, 26_397, 20_536, 18_460, 12_275, 5_162, 3_260, 714, 685, 601, 342, 32])), n),
         category("origin", {"EWR": 120_835, "JFK": 111_279, "LGA": 104_662}, n),
         category("tailnum", {f"N{i}MQ": 575 - 9 * i for i in range(20)}, n, distinct=4_043, missing=2_512, role="group", patterns=[["A999AA", 0.78], ["A9999A", 0.14]],
                  characters={"letters": 0.48, "digits": 0.52, "spaces": 0, "punctuation": 0, "other": 0}, length={"min": 5, "mean": 6, "max": 6}),
@@ -144,13 +144,35 @@ def rich_alerts():
 
 def rich_relation(columns, seed=1):
     r = np.random.default_rng(seed)
-    known = {"dep_delay": 0.962, "arr_delay": 1.0, "arr_time": 0.701, "air_time": 0.52, "sched_dep_time": 0.664, "carrier": 0.587, "tailnum": 0.571, "temp": 0.553, "visib": 0.56, "pressure": 0.603}
+    known = {
+        "dep_delay": 0.962,
+        "arr_delay": 1.0,
+        "arr_time": 0.701,
+        "air_time": 0.52,
+        "sched_dep_time": 0.664,
+        "carrier": 0.587,
+        "tailnum": 0.571,
+        "temp": 0.553,
+        "visib": 0.56,
+        "pressure": 0.603,
+    }
     rows = []
     for p in columns:
         if p.role in ("target", "id") or p.kind in ("constant", "nested"):
             continue
         auc = known.get(p.name, 0.5 + 0.04 * r.random())
-        rows.append({"column": p.name, "auc": auc, "score": "auc", "lower": auc - 0.004, "upper": min(1.0, auc + 0.004), "how": "rank" if p.kind == "number" else "rate per level", "rows": 327_346, "mutual_information": (auc - 0.5) ** 2})
+        rows.append(
+            {
+                "column": p.name,
+                "auc": auc,
+                "score": "auc",
+                "lower": auc - 0.004,
+                "upper": min(1.0, auc + 0.004),
+                "how": "rank" if p.kind == "number" else "rate per level",
+                "rows": 327_346,
+                "mutual_information": (auc - 0.5) ** 2,
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -161,7 +183,16 @@ def rich_associations(names):
     order += [n for n in names if n not in order]
     k = len(order)
     matrix = np.eye(k)
-    strong = {("dep_delay", "arr_delay"): 0.91, ("dep_delay", "late"): 0.71, ("arr_delay", "late"): 0.86, ("air_time", "distance"): 0.99, ("arr_time", "sched_dep_time"): 0.78, ("tailnum", "carrier"): 0.83, ("carrier", "origin"): 0.44, ("temp", "time_hour"): 0.62}
+    strong = {
+        ("dep_delay", "arr_delay"): 0.91,
+        ("dep_delay", "late"): 0.71,
+        ("arr_delay", "late"): 0.86,
+        ("air_time", "distance"): 0.99,
+        ("arr_time", "sched_dep_time"): 0.78,
+        ("tailnum", "carrier"): 0.83,
+        ("carrier", "origin"): 0.44,
+        ("temp", "time_hour"): 0.62,
+    }
     for i in range(k):
         for j in range(i):
             value = strong.get((order[j], order[i]), strong.get((order[i], order[j]), float(r.beta(1, 12))))
@@ -216,16 +247,30 @@ def hostile_profile():
     "Names, values, evidence and levels from HOSTILE."
     columns, n = [], 1_000
     for key, text in HOSTILE.items():
-        columns.append(category(text, {text: 700, f"{text} 2": 300}, n, role="feature" if key == "tag" else "", estimated={"distinct": text}, words=[[text[:50], 3]], patterns=[[text[:50], 0.9]], sentinels=[[text, 3]]))
+        columns.append(
+            category(
+                text,
+                {text: 700, f"{text} 2": 300},
+                n,
+                role="feature" if key == "tag" else "",
+                estimated={"distinct": text},
+                words=[[text[:50], 3]],
+                patterns=[[text[:50], 0.9]],
+                sentinels=[[text, 3]],
+            )
+        )
     alerts = [alert("MLT104", "warning", p.name, p.name, p.name, p.name) for p in columns]
     names = [p.name for p in columns]
-    pairs = [{"a": names[0], "b": names[i], "measure": "cramers_v", "value": 0.9, "pearson": None, "spearman": None} for i in range(1, len(names))]
+    pairs = [
+        {"a": names[0], "b": names[i], "measure": "cramers_v", "value": 0.9, "pearson": None, "spearman": None}
+        for i in range(1, len(names))
+    ]
     matrix = (np.eye(len(names)) * 0.5 + 0.5).tolist()
     return TableProfile(
         name=EVIL, n_rows=n, columns=columns, alerts=alerts, notes=(EVIL,), keys=[(EVIL, names[1])], engine="local",
         target={"name": EVIL, "kind": "multiclass", "classes": [[EVIL, 700], [names[2], 300]], "imbalance": 2.3},
         associations=Associations(names=names, matrix=matrix, pairs=pairs, clusters=[tuple(names)], n_columns=len(names), notes=(EVIL,)),
-        relation=pd.DataFrame([{"column": x, "auc": 0.7, "score": "macro auc", "lower": 0.6, "upper": 0.8, "how": EVIL, "rows": 10, "mutual_information": 0.1} for x in names]),
+        relation=pd.DataFrame([{"column": x, "auc": 0.7, "score": "macro auc", "lower": 0.6, "upper": 0.8, "how": EVIL, "rows": 10, "mutual_information": 0.1} for x in names if "\ud83d" not in x]),
         segments=[{"column": EVIL, "level": EVIL, "n": 3, "prevalence": 0.1, "lower": 0.0, "upper": 0.2}],
         missing_patterns=[{"columns": names, "rows": 3, "share": 0.003}], splits={"kind": EVIL, "reason": EVIL, "group": EVIL},
         dependencies=[{"determinant": EVIL, "dependent": names[3], "share": 1.0, "kind": EVIL}],
@@ -243,17 +288,56 @@ def wide_profile(k=2_000, n=10_000, seed=0, prefix="sensor_reading_"):
             levels = {f"level {chr(65 + j)}{i}": int(n / (j + 2)) for j in range(12)}
             columns.append(category(name, levels, n, missing=int(r.integers(0, n // 3)), most_frequent_count=n // 2))
         elif i % 5 == 4:
-            columns.append(category(name, {f"some text {j} of {i}": 90 - j for j in range(20)}, n, kind="text", missing=17, distinct=8_000 + i % 7, length={"min": 3, "mean": 21.5, "max": 80}, words=[[f"word{j}", 80 - j] for j in range(10)], characters={"letters": 0.8, "digits": 0.05, "spaces": 0.15}))
+            columns.append(
+                category(
+                    name,
+                    {f"some text {j} of {i}": 90 - j for j in range(20)},
+                    n,
+                    kind="text",
+                    missing=17,
+                    distinct=8_000 + i % 7,
+                    length={"min": 3, "mean": 21.5, "max": 80},
+                    words=[[f"word{j}", 80 - j] for j in range(10)],
+                    characters={"letters": 0.8, "digits": 0.05, "spaces": 0.15},
+                )
+            )
         else:
             columns.append(number(name, base * (i + 1) % 977 + r.integers(0, 9), n, missing=int(r.integers(0, n // 2)), distinct=n - i))
         if i % 2:
-            alerts.append(alert("MLT102", "warning", name, "is missing in most rows", f"missing in {6_000 + i:,} of 10,000 rows (60 %)", "Find out why; keep it only if its absence means something."))
-        alerts.append(alert("MLT114", "info", name, "has values far outside the rest", f"{i} of 10,000 values are outside -3.2 to {i} (Tukey, 3 IQR)", "Look at the largest ones before you trust a mean."))
+            alerts.append(
+                alert(
+                    "MLT102",
+                    "warning",
+                    name,
+                    "is missing in most rows",
+                    f"missing in {6_000 + i:,} of 10,000 rows (60 %)",
+                    "Find out why; keep it only if its absence means something.",
+                )
+            )
+        alerts.append(
+            alert(
+                "MLT114",
+                "info",
+                name,
+                "has values far outside the rest",
+                f"{i} of 10,000 values are outside -3.2 to {i} (Tukey, 3 IQR)",
+                "Look at the largest ones before you trust a mean.",
+            )
+        )
     names = [p.name for p in columns[:60]]
     matrix = np.round(np.clip(np.abs(r.normal(0, 0.3, (60, 60))), 0, 1), 3)
     matrix = np.maximum(matrix, matrix.T)
     np.fill_diagonal(matrix, 1)
-    pairs = [{"a": names[i], "b": names[j], "measure": "spearman", "value": float(matrix[i, j]), "pearson": 0.3, "spearman": 0.4} for i in range(60) for j in range(i) if matrix[i, j] > 0.3][:500]
-    found = Associations(names=names, matrix=matrix.tolist(), pairs=pairs, clusters=[tuple(names[:9]), tuple(names[9:14])], n_columns=k, sample_rows=n)
+    pairs = [
+        {"a": names[i], "b": names[j], "measure": "spearman", "value": float(matrix[i, j]), "pearson": 0.3, "spearman": 0.4}
+        for i in range(60)
+        for j in range(i)
+        if matrix[i, j] > 0.3
+    ][:500]
+    found = Associations(
+        names=names, matrix=matrix.tolist(), pairs=pairs, clusters=[tuple(names[:9]), tuple(names[9:14])], n_columns=k, sample_rows=n
+    )
     alerts.sort(key=lambda a: ("error", "warning", "info").index(a["severity"]))
-    return TableProfile(name="wide", n_rows=n, columns=columns, alerts=alerts, associations=found, memory=160_000_000, duplicates=0, sample_rows=n)
+    return TableProfile(
+        name="wide", n_rows=n, columns=columns, alerts=alerts, associations=found, memory=160_000_000, duplicates=0, sample_rows=n
+    )

@@ -60,7 +60,7 @@ def test_flights(flights):
 
 def test_every_alert_is_complete(flights_small):
     for alert in profile(flights_small, contract={"columns": {"wind_gust": {"known": "after"}}}).alerts:
-        assert set(alert) == {"code", "severity", "column", "message", "evidence", "value", "lower", "upper"}
+        assert set(alert) == {"code", "severity", "column", "message", "evidence", "value", "lower", "upper", "fix"}
         assert alert["severity"] in ("error", "warning", "info") and alert["evidence"] and alert["message"] == CODES[alert["code"]]
         if alert["lower"] is not None:
             assert alert["lower"] <= alert["value"] + 1e-9 and alert["value"] <= alert["upper"] + 1e-9

@@ -4,7 +4,7 @@
 (() => {
   "use strict";
   const SVG = "http://www.w3.org/2000/svg";
-  const WINDOWED = 300; // more rows than this are drawn only where they can be seen
+  const WINDOWED = 100; // more rows than this are drawn only where they can be seen
   const SEVERITY = ["error", "warning", "info"];
   const NUMERIC = new Set(["number", "clock", "datetime", "duration"]);
   const DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -200,6 +200,7 @@
     function rangeText(c) {
       if (c.x) return "values not shown";
       if (c.k === "constant" && c.t && c.t.length) return figure(c.t[0], c.k);
+      if (c.k === "datetime" && typeof c.lo === "string" && c.lo.slice(0, 10) !== c.hi.slice(0, 10)) return `${c.lo.split("T")[0]} to ${c.hi.split("T")[0]}`;
       if (NUMERIC.has(c.k) && c.lo !== undefined) return c.lo === c.hi ? figure(c.lo, c.k) : `${figure(c.lo, c.k)} to ${figure(c.hi, c.k)}`;
       if (c.t && c.t.length) return `${figure(c.t[0], c.k)} (${percent(c.t[1] / Math.max(1, N - c.m))})`;
       if (c.lo !== undefined) return `${figure(c.lo, c.k)} to ${figure(c.hi, c.k)}`;
@@ -224,7 +225,7 @@
       const tr = h("tr", { "data-i": i },
         h("td", null, h("span", { class: "mltp-name" }, name, c.r && h("span", { class: "mltp-role" }, c.r))),
         h("td", { class: "mltp-kind mltp-x3" }, c.s ? `${c.k}, ${c.s}` : c.k),
-        h("td", { class: "r" }, marked(i, "missing"), percent(c.m / Math.max(1, N)), meter(c.m / Math.max(1, N), "mltp-lost")),
+        h("td", { class: "r" }, marked(i, "missing"), percent(c.m / Math.max(1, N)), meter(c.m / Math.max(1, N), c.m ? "mltp-lost" : "mltp-void")),
         h("td", { class: "r mltp-x2" }, marked(i, "distinct"), count(c.u)),
         h("td", { class: "mltp-x4" }, counts && spark(counts)),
         h("td", { class: "mltp-range mltp-x1", title: rangeText(c) }, h("bdi", null, rangeText(c))),
@@ -272,20 +273,21 @@
       windowed = !everything && order.length > WINDOWED;
       from = to = -1;
       if (!order.length) {
-        body.replaceChildren(h("tr", null, h("td", { class: "mltp-none", colspan: 9 }, C.length ? "No column fits. Esc in the search box clears it." : "The table has no columns.")));
+        body.replaceChildren(h("tr", null, h("td", { class: "mltp-none", colspan: table.tHead.rows[0].cells.length }, C.length ? "No column fits. Esc in the search box clears it." : "The table has no columns.")));
       } else if (!windowed) body.replaceChildren(...order.map(row));
       else { drawWindow(); }
+      table.classList.toggle("mltp-fixed", C.length > WINDOWED && !everything);
       table.setAttribute("aria-rowcount", String(order.length + 1));
       status.textContent = order.length === C.length ? times(C.length, "column") : `${count(order.length)} of ${times(C.length, "column")}`;
       rove();
     }
 
     function drawWindow() {
-      const seen = Math.ceil((scroll.clientHeight || 640) / height), first = Math.max(0, Math.floor(scroll.scrollTop / height) - 12);
-      const start_ = Math.min(first, Math.max(0, order.length - seen)), end = Math.min(order.length, start_ + seen + 28);
+      const seen = Math.ceil((scroll.clientHeight || 640) / height), first = Math.max(0, Math.floor(scroll.scrollTop / height) - 8);
+      const start_ = Math.min(first, Math.max(0, order.length - seen)), end = Math.min(order.length, start_ + seen + 16);
       if (start_ === from && end === to) return;
       from = start_; to = end;
-      const gap = (rows) => { const tr = h("tr", { class: "mltp-gap", "aria-hidden": "true" }, h("td", { colspan: 9 })); tr.firstChild.style.height = `${rows * height}px`; return tr; };
+      const gap = (rows) => { const tr = h("tr", { class: "mltp-gap", "aria-hidden": "true" }, h("td", { colspan: table.tHead.rows[0].cells.length })); tr.firstChild.style.height = `${rows * height}px`; return tr; };
       const rows = order.slice(from, to).map((i, k) => { const tr = row(i); tr.setAttribute("aria-rowindex", String(from + k + 2)); return tr; });
       const kept = document.activeElement && body.contains(document.activeElement) ? document.activeElement : null;
       body.replaceChildren(gap(from), ...rows, gap(order.length - to));
@@ -421,7 +423,7 @@
       const chart = (list, label, names, ends) => list && bars(list, { height: 44, label, ends, say: (i) => `${names(i)}: ${percent(list[i] / sum(list))}` });
       const rows = [["span", T.span === undefined ? null : span(T.span)], ["most frequent step", T.step ? span(T.step) : null], ["granularity", T.gran], ["gaps", T.gaps === undefined ? null : T.gaps ? count(T.gaps) : "none"], ["longest gap", T.gaps && T.long ? span(T.long) : null]];
       return [part("Time", keys(rows)), T.hour && part("By hour", chart(T.hour, "Rows by hour", (i) => `${i}:00 to ${i}:59`, ["0:00", "23:59"])),
-        (T.day || T.month) && h("section", null, h("div", { class: "mltp-three" }, T.day && h("div", null, h("h5", null, "By weekday"), chart(T.day, "Rows by weekday", (i) => DAYS[i], ["Mon", "Sun"])), T.month && h("div", null, h("h5", null, "By month"), chart(T.month, "Rows by month", (i) => MONTHS[i], ["Jan", "Dec"]))))];
+        (T.day || T.month) && h("section", null, h("div", { class: "mltp-pair" }, T.day && h("div", null, h("h5", null, "By weekday"), chart(T.day, "Rows by weekday", (i) => DAYS[i], ["Mon", "Sun"])), T.month && h("div", null, h("h5", null, "By month"), chart(T.month, "Rows by month", (i) => MONTHS[i], ["Jan", "Dec"]))))];
     }
 
     function relations(i) {
@@ -505,7 +507,7 @@
       const tools = h("div", { class: "mltp-tools", role: "search" }, search, kindBox, codes.size > 0 && alertBox, status);
       two.before(tools);
       const heads = [["column", "name"], ["kind", "kind", "mltp-x3"], ["missing", "missing", "r"], ["distinct", "distinct", "r mltp-x2"], ["distribution", "", "mltp-x4"], ["range or most frequent", "", "mltp-x1"], target && [target.head, "tells", "r mltp-x4"], ["alerts", "alerts"]];
-      table.tHead.rows[0].replaceChildren(...heads.filter(Boolean).map(([text, key, cls]) => h("th", { scope: "col", "data-key": key, class: cls }, key ? h("button", { type: "button", class: "mltp-sort" }, text) : text)));
+      table.tHead.rows[0].replaceChildren(...heads.filter(Boolean).map(([text, key, cls]) => h("th", { scope: "col", "data-key": key, class: cls, title: text.length > 22 ? text : null }, key ? h("button", { type: "button", class: "mltp-sort" }, text) : text)));
       all("th[data-key]", table).forEach((th) => th.firstChild.addEventListener("click", () => sortBy(th.dataset.key)));
       scroll.tabIndex = -1;
       search.addEventListener("input", () => refresh());
