@@ -147,7 +147,7 @@ def arguments(argv):
     parser.add_argument("--rows", type=int, help="at most so many rows, to try the benchmark out")
     parser.add_argument("--peers", default=str(PEERS), help="the Python that has the peers (default: benchmarks/.venv)")
     parser.add_argument("--skip-peers", action="store_true")
-    parser.add_argument("--full", action="store_true", help="also fg-data-profiling with everything switched on (minutes)")
+    parser.add_argument("--full", action="store_true", help="also sweetviz and fg-data-profiling with everything switched on (minutes)")
     parser.add_argument("--timeout", type=int, default=900, help="seconds of wall time after which a process is stopped")
     parser.add_argument("--limit-by", choices=["auto", "cgroup", "watchdog"], default="auto", help="how the memory limit is held")
     parser.add_argument("--folder", help="where the data is made and removed (default: the system's temporary folder)")

@@ -17,6 +17,7 @@ MINIMAL = (
     READ + PLAIN_TIMES + "from data_profiling import ProfileReport; ProfileReport(frame, minimal=True, progress_bar=False).to_file(OUT)"
 )
 FULL = MINIMAL.replace("minimal=True, ", "")
+SWEETVIZ = READ + PLAIN_TIMES + "import sweetviz; sweetviz.analyze(frame, pairwise_analysis='off').show_html(OUT, open_browser=False)"
 SUMMARIZE = "import duckdb; print(len(duckdb.sql('SUMMARIZE SELECT * FROM read_parquet(' + repr(DATA) + ')').fetchall()))"
 LIMITED = SUMMARIZE.replace(
     "print(", "duckdb.sql(\"SET memory_limit='500MB'\"); duckdb.sql('SET preserve_insertion_order=false'); print(", 1
@@ -74,8 +75,10 @@ APPROXIMATE = "no report; distinct counts and quantiles are approximate"
 
 
 def works(*, full=False):
-    "All works, in order. `full` adds fg-data-profiling with everything switched on, and its minimal form on 2,000 columns."
-    ours, more = Contender("mltoolkit", OURS, ours=True), [Contender("fg-data-profiling", FULL, rounds=1)] if full else []
+    "All works, in order. `full` adds sweetviz, fg-data-profiling with everything switched on, and its minimal form on 2,000 columns."
+    ours, more = Contender("mltoolkit", OURS, ours=True), []
+    if full:
+        more = [Contender("fg-data-profiling", FULL, rounds=1), Contender("sweetviz, without pairs", SWEETVIZ, rounds=1)]
     return [
         Work(
             name="mixed",
