@@ -12,8 +12,8 @@ from ..core import InputError, did_you_mean
 from .table import SEVERITIES
 
 # %% auto #0
-__all__ = ['Code', 'CODES', 'SKEWED', 'FAR', 'alert', 'wilson', 'percent', 'column_alerts', 'duration_text', 'read_alert_rules',
-           'apply_rules', 'sort_alerts']
+__all__ = ['Code', 'CODES', 'SKEWED', 'BEYOND', 'FAR', 'alert', 'wilson', 'percent', 'column_alerts', 'duration_text',
+           'read_alert_rules', 'apply_rules', 'sort_alerts']
 
 # %% ../../nbs/20_profiling/22_alerts.ipynb #1fa4d5d8
 Code = namedtuple("Code", "severity message fix")
@@ -130,22 +130,36 @@ def _codes(p):
 def _plain(value):
     return f'"{value}"' if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
 
-# %% ../../nbs/20_profiling/22_alerts.ipynb #0c77e9cb
+# %% ../../nbs/20_profiling/22_alerts.ipynb #6043b268
 SKEWED = 5.0  # |skewness| from which it is worth a word
-FAR = 0.001  # share of values beyond the outlier limits from which it is
+BEYOND, FAR = 0.01, 10.0  # share of values beyond the outlier limits, and distance in IQR of the farthest, from which it is
 
 
 def _spread(p):
     known = p.n - p.missing
-    if p.skew is not None and abs(p.skew) >= SKEWED and p.kind == "number" and known >= 100:
-        yield alert("MLT113", p.name, f"its skewness is {p.skew:.3g}", p.skew)
-    beyond = p.outliers.get("below", 0) + p.outliers.get("above", 0)
-    if beyond and p.kind == "number" and known >= 100 and beyond >= FAR * known:
-        rule, limits = p.outliers["rule"], f"outside {p.outliers['low']:.4g} to {p.outliers['high']:.4g}"
-        yield alert("MLT114", p.name, f"{beyond:,} of {known:,} values are {limits} ({rule})", beyond / known, *wilson(beyond, known))
+    if p.kind == "number" and known >= 100:
+        if p.skew is not None and abs(p.skew) >= SKEWED:
+            yield alert("MLT113", p.name, f"its skewness is {p.skew:.3g}", p.skew)
+        yield from _outliers(p, known)
     if p.time.get("gaps"):
         longest = duration_text(p.time.get("longest_gap_s", 0))
         yield alert("MLT122", p.name, f"{p.time['gaps']:,} gaps, the longest {longest}", p.time["gaps"])
+
+
+def _outliers(p, known):
+    "MLT114: many values beyond the limits, or a few of them very far away."
+    beyond = p.outliers.get("below", 0) + p.outliers.get("above", 0)
+    width = p.quantiles.get("0.75", 0) - p.quantiles.get("0.25", 0)
+    if not beyond or not width > 0:
+        return
+    if beyond >= BEYOND * known:
+        limits = f"outside {p.outliers['low']:.4g} to {p.outliers['high']:.4g} ({p.outliers['rule']})"
+        yield alert("MLT114", p.name, f"{beyond:,} of {known:,} values are {limits}", beyond / known, *wilson(beyond, known))
+    else:
+        below, above = (p.quantiles["0.25"] - p.min) / width, (p.max - p.quantiles["0.75"]) / width
+        if max(below, above) >= FAR:
+            value, side = (p.max, "above") if above >= below else (p.min, "below")
+            yield alert("MLT114", p.name, f"{value:.4g} lies {max(below, above):.3g} interquartile ranges {side} the middle half", max(below, above))
 
 
 def duration_text(seconds):
