@@ -153,7 +153,7 @@ def _date_axis(ax):
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 
-# %% ../../nbs/60_plots/30_profile_charts.ipynb #5a9ed48c
+# %% ../../nbs/60_plots/30_profile_charts.ipynb #4584934d
 def plot_missing(profile, ax=None, *, most=20, patterns=6, dark=False):
     "The share missing of each column with missing values, and which of them go missing together. Takes a TableProfile."
     columns = _columns(profile)
@@ -168,7 +168,7 @@ def plot_missing(profile, ax=None, *, most=20, patterns=6, dark=False):
     for row, share in enumerate(shares):
         ax.text(share + 0.012, row, _percent(share), va="center", color=colors["dim"], fontsize=8.5)
     ax.set_yticks(rows, [_cut(c.name, 28) for c in shown])
-    ax.set_ylim(len(shown) - 0.4, -1.2)
+    ax.set_ylim(len(shown) + 0.1, -1.2)
     ax.grid(axis="y", visible=False)
     ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
     right = _draw_patterns(ax, colors, profile, [c.name for c in shown], patterns)
@@ -178,7 +178,7 @@ def plot_missing(profile, ax=None, *, most=20, patterns=6, dark=False):
     ax.set_xlabel(f"share of {profile.n_rows:,} rows; {complete:,} columns complete{more}", loc="left")
     return ax
 
-# %% ../../nbs/60_plots/30_profile_charts.ipynb #75d1c723
+# %% ../../nbs/60_plots/30_profile_charts.ipynb #61b25b77
 def _columns(profile):
     "The columns of a TableProfile."
     columns = getattr(profile, "columns", None)
@@ -199,6 +199,8 @@ def _draw_patterns(ax, colors, profile, names, most):
         ax.scatter([x] * len(names), range(len(names)), s=22, color=colors["line"], zorder=2)
         ax.plot([x, x], [rows[0], rows[-1]], color=colors["accent"], linewidth=2, zorder=3)
         ax.scatter([x] * len(rows), rows, s=34, color=colors["accent"], zorder=4)
+        beyond = len(pattern["columns"]) - len(rows)  # columns of the pattern that are not drawn
+        ax.text(x, len(names) - 0.15, f"+{beyond}" if beyond else "", ha="center", va="center", color=colors["dim"], fontsize=8)
         ax.text(x, -0.8, _percent(float(f"{pattern['share']:.2g}")), ha="center", color=colors["dim"], fontsize=8)
     return 1.23 + 0.17 * len(together)
 

@@ -195,6 +195,7 @@ def test_leaks_are_marked_by_a_word_too():
 def test_most_limits_and_says_so():
     ax = charts.plot_missing(table(), most=2)
     assert len(ax.get_yticks()) == 2 and "2 more with gaps" in ax.get_xlabel()
+    assert "+1" in texts(ax), "the pattern of three columns has one that is not drawn"
     ax = charts.plot_relation(table(), most=3)
     assert len(ax.get_yticks()) == 3 and "1 more columns" in ax.get_xlabel()
 
