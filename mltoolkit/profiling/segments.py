@@ -18,7 +18,7 @@ from .views import as_number, column_view, is_datetime, level_codes, text_as_num
 __all__ = ['student', 'find_segments', 'time_columns', 'periods', 'chi2_tail', 'between', 'over_time', 'likeness', 'find_group',
            'has_changed', 'advise_split', 'imbalance', 'structure_rows']
 
-# %% ../../nbs/20_profiling/14_segments.ipynb #cba2a59f
+# %% ../../nbs/20_profiling/14_segments.ipynb #2ed8fd40
 _CLASSES = 5  # classes shown of a target with several
 
 
@@ -48,7 +48,7 @@ def _cells(codes, levels, view):
 def _class_text(view, k):
     return f"class {k + 1}" if view.hidden else str(view.classes[k])[:60]
 
-
+# %% ../../nbs/20_profiling/14_segments.ipynb #e52c0291
 def _share_cell(hits, n):
     lower, upper = _wilson(hits, n)
     return {"n": n, "prevalence": hits / n, "lower": lower, "upper": upper}
@@ -63,7 +63,7 @@ def _mean_cell(middle, n, total, squares):
     lower, upper = (b if np.isfinite(b) else None for b in (middle + mean - half, middle + mean + half))
     return {"n": n, "mean": middle + mean, "lower": lower, "upper": upper}
 
-# %% ../../nbs/20_profiling/14_segments.ipynb #81684fea
+# %% ../../nbs/20_profiling/14_segments.ipynb #6e5e7f8c
 _SHOWN, _MOST_LEVELS, _BINS = 4, 20, 5
 
 
@@ -71,7 +71,7 @@ def find_segments(frame, view, scores, *, skip=()):
     "Tuple of dicts `column, level, n, prevalence (or mean), lower, upper`; with several classes `class` as well."
     if view.hidden and view.kind == "number":
         return ()
-    told = [s for s in scores if s.column not in skip and s.value == s.value and s.mutual_information > 0.001]
+    told = [s for s in scores if s.column not in skip and s.lower > (0 if s.score == "r2" else 0.5) and s.mutual_information > 0.001]
     told.sort(key=lambda s: -s.mutual_information)
     levels = [s for s in told if 2 <= s.distinct <= _MOST_LEVELS][:_SHOWN]
     numbers = [s for s in told if s.distinct > _MOST_LEVELS and s.how not in ("levels",)][:_SHOWN]
@@ -95,14 +95,15 @@ def _by_level(column, view):
     place[order] = np.arange(len(order))
     return place[codes], [_level_text(values[code]) for code in order]
 
-# %% ../../nbs/20_profiling/14_segments.ipynb #51a0bdc2
+# %% ../../nbs/20_profiling/14_segments.ipynb #db9d72d1
 def _missing(value):
     found = pd.isna(value)
     return bool(found) if np.ndim(found) == 0 else False
 
 
 def _sort_key(value):
-    return (0, float(value), "") if isinstance(value, (bool, int, float, np.floating, np.integer, np.bool_)) and value == value else (1, 0.0, str(value))
+    number = isinstance(value, (bool, int, float, np.floating, np.integer, np.bool_)) and value == value
+    return (0, float(value), "") if number else (1, 0.0, str(value))
 
 
 def _level_text(value):
@@ -181,7 +182,7 @@ def _number_periods(number):
     codes = _bin_codes(o, begin)
     return np.where(codes == len(begin), -1, codes), [f"{number[o.rows[b]]:.10g}" for b in begin], "value"
 
-# %% ../../nbs/20_profiling/14_segments.ipynb #8747dcf8
+# %% ../../nbs/20_profiling/14_segments.ipynb #621a9421
 def chi2_tail(x, df):
     "Probability that a chi-square with `df` degrees of freedom is above `x`, by the cube root of Wilson and Hilferty (1931)."
     z = ((x / df) ** (1 / 3) - (1 - 2 / (9 * df))) / (2 / (9 * df)) ** 0.5
@@ -193,7 +194,7 @@ def _unit(y):
     y = y - y.mean()
     return y / (np.abs(y).max() or 1.0)
 
-
+# %% ../../nbs/20_profiling/14_segments.ipynb #c19e0410
 def between(codes, view):
     "How the target differs between codes (below 0: left out): dict effect (0..1), lower, upper, p, levels. None without two codes."
     keep = codes >= 0
@@ -237,7 +238,7 @@ def over_time(frame, view, *, time):
     change = between(codes, view)
     return tuple(cells), None if change is None else change | {"step": step}
 
-# %% ../../nbs/20_profiling/14_segments.ipynb #cd76e9a6
+# %% ../../nbs/20_profiling/14_segments.ipynb #5f7ec497
 def likeness(codes, y):
     "Intra-class correlation of `y` in groups 0..: dict icc, lower, upper, groups, repeated, mean_size. None without repeats."
     size = np.bincount(codes).astype(float)
@@ -258,7 +259,7 @@ def likeness(codes, y):
     figures = {"icc": icc, "lower": max(-1.0, icc - half), "upper": min(1.0, icc + half)}
     return figures | {"groups": k, "repeated": int((size >= 2).sum()), "mean_size": n / k}
 
-
+# %% ../../nbs/20_profiling/14_segments.ipynb #067436be
 def _group_likeness(column, view):
     "The likeness within the groups of a column, the highest over the classes of the target; missing values are no group."
     number, codes = column_view(column)
@@ -281,7 +282,7 @@ def _freed(y, bins):
     size = np.maximum(1, np.bincount(bins))
     return y - (np.bincount(bins, weights=y) / size)[bins]
 
-# %% ../../nbs/20_profiling/14_segments.ipynb #73cf58b5
+# %% ../../nbs/20_profiling/14_segments.ipynb #be87de72
 _LIKE, _CHANGED = 0.05, 0.05
 
 
@@ -302,7 +303,7 @@ def has_changed(change):
     "Whether a change over time is beyond chance and large enough to matter."
     return change is not None and change["p"] < 0.001 and change["effect"] >= _CHANGED
 
-
+# %% ../../nbs/20_profiling/14_segments.ipynb #6ed29a96
 def advise_split(view, *, time, is_role, change, group, alike):
     "The split that follows: dict kind, reason, time, group."
     what = "the mean" if view.kind == "number" else "the prevalence"

@@ -126,7 +126,7 @@ def _ranked(rows, names):
     seen = set()
     return tuple(r for r in rows if (r["column"], r["code"]) not in seen and not seen.add((r["column"], r["code"])))
 
-# %% ../../nbs/20_profiling/15_target.ipynb #a9d86f92
+# %% ../../nbs/20_profiling/15_target.ipynb #6aafed05
 def relate(frame, target, *, positive=True, time=None, group=None, id=None, sensitive=(), random_state=0, progress=None, cancel=None):
     """The `Relation` of the columns of a pandas DataFrame to one of them, the target: a class of two or more, or a number.
 
@@ -142,30 +142,36 @@ def relate(frame, target, *, positive=True, time=None, group=None, id=None, sens
         for name in names:
             scores.append(score_column(frame[name], view, ready))
             tracker.step(name)
-        relation = relation_table(scores)
-        rows = alone_rows(scores, relation, view) + [row(*r) for r in _absent(frame, names, target, ~view.known)]
-        rows += copy_rows(frame, view, scores)
-        tracker.step("missing values and copies")
-        rows += mean_rows(frame, view, scores, group=group, random_state=random_state, cancel=cancel)
-        tracker.step("means over the target")
         times = time_columns(frame, time, skip=hidden | {target})
-        ordered, notes = order_rows(frame, view, scores, id=id, times=times)
-        rows += ordered + time_rows(frame, view, names, time=time)
-        tracker.step("order and time")
-        found, left_out = difference_rows(frame, view, names, rows, id=id, rng=rng, cancel=cancel)
-        rows += found
-        tracker.step("differences")
-        moment = times[0] if len(times) == 1 else None
-        parts = _structure(frame, view, scores, rows, time=time, moment=moment, group=group, id=id, hidden=hidden)
+        roles = {"time": time, "times": times, "group": group, "id": id}
+        rows, notes = _evidence(frame, view, scores, tracker, rng=rng, **roles)
+        parts = _structure(frame, view, scores, rows, hidden=hidden, **roles)
         rows += parts.pop("rows")
         tracker.step("segments and splits")
     absent = [f"{target} is never missing, so columns that go missing with it could not be looked for"] * bool(view.known.all())
-    return Relation(name=target, kind=view.kind, n_rows=len(frame), target=describe_target(view), relation=relation,
-                    alerts=_ranked(rows, names), notes=absent + notes + left_out, **parts)  # fmt: skip
+    return Relation(name=target, kind=view.kind, n_rows=len(frame), target=describe_target(view), relation=relation_table(scores),
+                    alerts=_ranked(rows, names), notes=absent + notes, **parts)  # fmt: skip
+
+# %% ../../nbs/20_profiling/15_target.ipynb #d6526b62
+def _evidence(frame, view, scores, tracker, *, time, times, group, id, rng):
+    "Alert rows of all leaks, and notes."
+    names, cancel = [s.column for s in scores], tracker.cancel
+    rows = alone_rows(scores, relation_table(scores), view) + [row(*r) for r in _absent(frame, names, view.name, ~view.known)]
+    rows += copy_rows(frame, view, scores)
+    tracker.step("missing values and copies")
+    rows += mean_rows(frame, view, scores, group=group, cancel=cancel)
+    tracker.step("means over the target")
+    ordered, notes = order_rows(frame, view, scores, id=id, times=times)
+    rows += ordered + time_rows(frame, view, names, time=time)
+    tracker.step("order and time")
+    found, left_out = difference_rows(frame, view, names, rows, id=id, rng=rng, cancel=cancel)
+    tracker.step("differences")
+    return rows + found, notes + left_out
 
 
-def _structure(frame, view, scores, rows, *, time, moment, group, id, hidden):
+def _structure(frame, view, scores, rows, *, time, times, group, id, hidden):
     "Segments, change over time and the advice, as fields of a Relation; and alert rows."
+    moment = times[0] if len(times) == 1 else None
     leaks = {r["column"] for r in rows if r["severity"] == "error"}
     cells, change = over_time(frame, view, time=moment)
     column, alike = find_group(frame, view, scores, group=group, skip=leaks | {id, moment})

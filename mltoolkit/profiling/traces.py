@@ -101,7 +101,7 @@ def _match(codes, labels):
     sizes = sorted((n for _, n in best.values()), reverse=True)
     return sum(sizes), sizes[1] if len(sizes) > 1 else 0, float(chance)
 
-# %% ../../nbs/20_profiling/13_traces.ipynb #3aa1e996
+# %% ../../nbs/20_profiling/13_traces.ipynb #26872997
 def _recoded(number, codes, view):
     "Evidence, share and interval where a column translates into the classes one by one; else None."
     labels = view.y
@@ -119,7 +119,7 @@ def _recoded(number, codes, view):
         return None
     return f"its values translate into those of {view.name} one by one in {matched:,} of {n:,} rows", matched / n, *_wilson(matched, n)
 
-
+# %% ../../nbs/20_profiling/13_traces.ipynb #5e9f6429
 def _number_copy(number, codes, view, s):
     "The same for a number target: equal, correlated, or translated one by one."
     if number is None:
@@ -187,7 +187,7 @@ def _stretches(seconds, n):
         return codes
     return np.searchsorted(np.sort(seconds), seconds, side="left") * max(1, n // 50) // max(1, n)
 
-# %% ../../nbs/20_profiling/13_traces.ipynb #2478f47a
+# %% ../../nbs/20_profiling/13_traces.ipynb #3acd1a04
 def _numeric_target(view, order):
     "The target as one number a row: classes in the order in which they come."
     if view.kind != "multiclass":
@@ -213,7 +213,7 @@ def _order_row(column, what, score, order, view, times):
     severity = "error" if column is not None and lower >= _FORCE["error"] else "warning"
     return row("" if column is None else column, "MLT306", severity, text, score.value, score.lower, score.upper), None
 
-
+# %% ../../nbs/20_profiling/13_traces.ipynb #828d305d
 def _left(order, view, seconds):
     "What is left of an order within stretches of time; 1 where hardly a row has a time."
     known = ~(np.isnan(seconds) | np.isnan(order))
@@ -228,7 +228,7 @@ def _figure(score):
     rho = f" and a rank correlation of {score.spearman:.3f}" if score.score == "r2" and score.spearman == score.spearman else ""
     return f"{kind} of {score.value:.3f} ({score.lower:.3f} to {score.upper:.3f}){rho}"
 
-# %% ../../nbs/20_profiling/13_traces.ipynb #40626d10
+# %% ../../nbs/20_profiling/13_traces.ipynb #7479b1df
 def _id_orders(column, given):
     "The orders in a column that is an id or looks like one: (what, floats or None, codes or None) each."
     number = as_number(column)
@@ -249,7 +249,7 @@ def _id_orders(column, given):
 
 _SOME = 30_000
 
-
+# %% ../../nbs/20_profiling/13_traces.ipynb #6fbe9f86
 def _part(view, frame):
     "At most 30,000 rows of the table and of the target, for what is slow; evenly over the table."
     if view.n <= _SOME:
@@ -282,7 +282,7 @@ def order_rows(frame, view, scores, *, id=None, times=()):
         found |= {column: said} if said else {}
     return list(found.values()), notes
 
-# %% ../../nbs/20_profiling/13_traces.ipynb #9f03ec55
+# %% ../../nbs/20_profiling/13_traces.ipynb #14625d4c
 def _moments(column):
     "Seconds of a datetime column or of ISO text, else None."
     if is_datetime(column):
@@ -309,7 +309,7 @@ def _wall(column, zone):
     own = _zone(column)
     return column if own is None else (column if zone is None else column.dt.tz_convert(zone)).dt.tz_localize(None)
 
-
+# %% ../../nbs/20_profiling/13_traces.ipynb #b0a4c2ab
 def time_rows(frame, view, names, *, time):
     "MLT308 for the columns with moments after those of the time role."
     zone = None if time is None else _zone(frame[time])
@@ -373,7 +373,7 @@ def _formulas(x, total, size, y, overall):
             "the mean of the other rows": (total - y) / (size - 1),
         }
 
-# %% ../../nbs/20_profiling/13_traces.ipynb #b7376416
+# %% ../../nbs/20_profiling/13_traces.ipynb #2221bcbd
 def _equal(x, expected, scale):
     known = np.isfinite(x) & np.isfinite(expected)
     return int((np.abs(x[known] - expected[known]) <= 1e-4 * scale).sum()), int(known.sum())
@@ -395,7 +395,7 @@ def _targets(view):
         return [view.y.astype(float)]
     return [(view.y == k).astype(float) for k in range(min(5, len(view.classes)))]
 
-
+# %% ../../nbs/20_profiling/13_traces.ipynb #d58d5617
 def mean_rows(frame, view, scores, *, group=None, random_state=0, cancel=None):
     "MLT307 for columns that are means of the target over groups of rows."
     groups = grouping_columns(scores, group, least=view.n / _SIZE)

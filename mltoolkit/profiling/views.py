@@ -14,7 +14,7 @@ from ..core import InputError, did_you_mean
 
 # %% auto #0
 __all__ = ['MOST_CLASSES', 'as_floats', 'is_datetime', 'as_seconds', 'as_number', 'as_text', 'text_as_number', 'level_codes',
-           'column_view', 'is_clock', 'clock_minutes', 'TargetView', 'read_target']
+           'column_view', 'TargetView', 'read_target']
 
 # %% ../../nbs/20_profiling/07_views.ipynb #d8b0df1c
 def as_floats(column):
@@ -89,28 +89,6 @@ def column_view(column):
     if number is None and not isinstance(column.dtype, pd.CategoricalDtype):
         number = text_as_number(column)
     return (number, None) if number is not None else (None, level_codes(column))
-
-# %% ../../nbs/20_profiling/07_views.ipynb #d13efcdb
-def is_clock(values):
-    "Whether a float array (no missing) holds HHMM clock times such as 1435, judged by the values alone."
-    if len(values) < 30:
-        return False
-    low, high = values.min(), values.max()
-    if not (low >= 0 and 159 < high <= 2400):
-        return False
-    first = values[:1000]
-    if (first != np.floor(first)).any() or (first % 100 >= 60).any():
-        return False
-    if (values != np.floor(values)).any():
-        return False
-    distinct = np.flatnonzero(np.bincount(values.astype("int64"), minlength=2401))
-    return bool((distinct % 100 < 60).all() and len(distinct) >= 12 and len(np.unique(distinct % 100)) >= 4)
-
-
-def clock_minutes(values):
-    "HHMM as minutes since midnight; 2400 is 0. Missing stays missing."
-    hours = np.floor(values / 100)
-    return (values - 40 * hours) % 1440
 
 # %% ../../nbs/20_profiling/07_views.ipynb #b569c840
 MOST_CLASSES = 50
@@ -187,15 +165,16 @@ def read_target(frame, target, *, positive=True, hidden=False, random_state=0):
 def _is_mixed(column):
     return column.dtype == object
 
-# %% ../../nbs/20_profiling/07_views.ipynb #ce7217cf
+# %% ../../nbs/20_profiling/07_views.ipynb #fea87daf
 def _as_kind(column, values, positive, hidden):
     "Kind, y (one value a row, anything where unknown) and the values of the classes."
     number = as_number(column)
-    if len(values) == 2 or _is_one_of_many(column, values, positive):
-        chosen = positive if _is_one_of_many(column, values, positive) else _positive_of_two(values)
-        if chosen is not positive and positive is not True:
-            shown = "other values" if hidden else ", ".join(repr(v) for v in values[:5])
-            _refuse("`positive` must be a value of the target", f"{positive!r} while {column.name!r} holds {shown}", "Write one of them.")
+    named = _is_one_of_many(column, values, positive)
+    if not named and positive is not True:
+        shown = "other values" if hidden else ", ".join(repr(v) for v in values[:5])
+        _refuse("`positive` must be a value of the target", f"{positive!r} while {column.name!r} holds {shown}", "Write one of them.")
+    if len(values) == 2 or named:
+        chosen = positive if named else _positive_of_two(values)
         chosen = next(v for v in values if v == chosen)
         text = as_text(column) if _is_mixed(column) else column
         others = [v for v in values if v != chosen]
