@@ -118,7 +118,7 @@ def figure(value, kind="number"):
         return f"{int(value) // 100:02d}:{int(value) % 100:02d}"
     return lasting(value) if kind == "duration" else plain(value)
 
-# %% ../../nbs/20_profiling/45_pictures.ipynb #fd4cac32
+# %% ../../nbs/20_profiling/45_pictures.ipynb #c45fd61b
 def spark(counts):
     "Bars of 96 x 22 pixels for up to 24 counts, as one path; empty text for no counts."
     if not counts:
@@ -148,7 +148,7 @@ def interval(value, lower, upper, *, low=0.0, high=1.0):
         return _n(5 + 110 * min(1.0, max(0.0, (v - low) / size)))
 
     known = lower is not None and upper is not None
-    body = '<path class="mltp-rule" d="M0 8H120"/>' + (f'<path d="M{x(lower)} 8H{x(upper)}"/>' if known else "")
+    body = f'<path d="M{x(lower)} 8H{x(upper)}"/>' if known else ""
     return f'<svg class="mltp-i" width="120" height="16" aria-hidden="true">{body}<circle cx="{x(value)}" cy="8" r="3.5"/></svg>'
 
 # %% ../../nbs/20_profiling/45_pictures.ipynb #940685d2

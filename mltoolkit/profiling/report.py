@@ -21,12 +21,12 @@ from .table import SEVERITIES, TableProfile
 # %% auto #0
 __all__ = ['LIMIT', 'profile_html']
 
-# %% ../../nbs/20_profiling/50_report.ipynb #7a96dc1f
+# %% ../../nbs/20_profiling/50_report.ipynb #c514f1d2
 def _table(heads, rows, *, cls="mltp-auto", caption=""):
     "A table. `heads`: texts, with `>` in front for a column of numbers and `~` for one that wraps. `rows`: lists of markup."
     classes = ["r" if h[:1] == ">" else "mltp-wrap" if h[:1] == "~" else "" for h in heads]
     marks = [f' class="{c}"' if c else "" for c in classes]
-    align = [f' align="right" class="{c}"' if c == "r" else f' class="{c}"' if c else "" for c in classes]  # align: for pages without style
+    align = [" align=right class=r" if c == "r" else f' class="{c}"' if c else "" for c in classes]  # align: for pages without style
     head = "".join(f"<th{mark}>{esc(h.lstrip('>~'))}</th>" for h, mark in zip(heads, marks))
     body = "\n".join("<tr>" + "".join(f"<td{mark}>{cell}" for cell, mark in zip(row, align)) for row in rows)
     top = f'<caption class="mltp-unseen">{esc(caption)}</caption>' if caption else ""
@@ -132,7 +132,7 @@ def _column(name, place, cut=40):
         return f'<span data-c="{place[name]}">{named(name, cut)}</span>'
     return named(name, cut) if name else "<small>the table</small>"
 
-# %% ../../nbs/20_profiling/50_report.ipynb #afa75045
+# %% ../../nbs/20_profiling/50_report.ipynb #36abf0be
 def _range(p):
     "Lowest to highest, or the most frequent value with its share."
     if p.sensitive:
@@ -151,6 +151,8 @@ def _range(p):
 def _picture(p):
     if p.sensitive:
         return ""
+    if p.histogram and len(p.top) == p.distinct and all(isinstance(value, (int, float)) for value, _ in p.top):
+        return spark([n for _, n in sorted(p.top)])  # few values: a bar each
     return spark(p.histogram["counts"] if p.histogram else [n for _, n in p.top] if len(p.top) > 1 else [])
 
 
@@ -189,27 +191,27 @@ def _columns(profile, detail):
         heads.append(("alerts", "alerts", ""))
     return _sheet(heads, _column_rows(profile, detail), "Columns of the table, one a row")
 
-# %% ../../nbs/20_profiling/50_report.ipynb #75030b5a
+# %% ../../nbs/20_profiling/50_report.ipynb #9651561c
 def _sheet(heads, rows, caption):
     "The table of columns. `heads`: (text, key to sort by, class)."
     marks = [f'{f" data-key={key}" if key else ""}{f""" class="{cls}" """.rstrip() if cls else ""}' for _, key, cls in heads]
     head = "".join(f'<th scope="col"{mark}>{esc(text)}</th>' for (text, _, _), mark in zip(heads, marks))
-    cells = [f' align="right" class="{cls}"' if cls[:1] == "r" else f' class="{cls}"' if cls else "" for _, _, cls in heads]
+    cells = [f' align=right class="{cls}"' if cls[:1] == "r" else f' class="{cls}"' if cls else "" for _, _, cls in heads]
     body = "\n".join("<tr>" + "".join(f"<td{c}>{cell}" for c, cell in zip(cells, row)) for row in rows)
     table = f'<table class="mltp-t mltp-cols" aria-label="{caption}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     return f'<div class="mltp-two"><div class="mltp-sheet"><div class="mltp-scroll">{table}</div></div></div>'
 
-# %% ../../nbs/20_profiling/50_report.ipynb #c7815c9f
+# %% ../../nbs/20_profiling/50_report.ipynb #52101a70
 def _section(tab, *parts):
     "A part of the report with its heading; nothing where there is nothing to say."
     inside = "\n".join(part for part in parts if part)
     return f'<section class="mltp-sec" data-tab="{esc(tab)}"><h3>{esc(tab)}</h3>\n{inside}</section>' if inside else ""
 
 
-def _side(left, right, even=False):
+def _side(left, right):
     "Two parts side by side where there is room, one below the other where there is not."
     parts = "".join(f"<div>{part}</div>" for part in (left, right) if part)
-    return f'<div class="mltp-side{" mltp-even" if even else ""}">{parts}</div>' if left and right else left or right
+    return f'<div class="mltp-side">{parts}</div>' if left and right else left or right
 
 
 def _target(profile, place):
@@ -217,7 +219,7 @@ def _target(profile, place):
     if not t:
         return ""
     name = f"<h4>{named(t.get('name', ''), 60)}</h4>"
-    sides = _side(_relation(profile, place), _time(profile) + _segments(profile, place), even=True)
+    sides = _side(_relation(profile, place), _time(profile) + _segments(profile, place))
     return _section("Target", name, _about(t), _advice(profile), sides)
 
 
@@ -242,7 +244,7 @@ def _about(t):
 def _three_digits(value):
     return plain(float(f"{value:.3g}"))
 
-# %% ../../nbs/20_profiling/50_report.ipynb #6a771212
+# %% ../../nbs/20_profiling/50_report.ipynb #8eb89fcf
 def _advice(profile):
     "How to split, and why."
     s = profile.splits
@@ -253,7 +255,8 @@ def _advice(profile):
     words = [f"Split {how.get(s.get('kind'), said(s.get('kind', ''), 40))}"]
     words += [f"along {time}"] if time else []
     words += [f"with the rows of each {group} kept together"] if group else []
-    return f"<p><b>{words[0]}</b>{' '.join(['', *words[1:]])}. {said(s.get('reason', ''))}</p>"
+    why = clean(s.get("reason", "")).rstrip(".")
+    return f"<p><b>{words[0]}</b>{' '.join(['', *words[1:]])}{f': {said(why)}' if why else ''}.</p>"
 
 
 def _relation(profile, place, most=25):
@@ -274,7 +277,7 @@ def _relation(profile, place, most=25):
     table = _table(["column", f">{label}", ">95 % interval", "", "how"], shown)
     return f"<h4>What each column tells about it</h4><p>{esc(chance)}</p>{table}{rest}"
 
-# %% ../../nbs/20_profiling/50_report.ipynb #b2be7cb6
+# %% ../../nbs/20_profiling/50_report.ipynb #32c756a3
 def _rates(rows):
     "`(key, say)`: prevalence as a share, or a mean as a number."
     key = "prevalence" if any(r.get("prevalence") is not None for r in rows) else "mean"
@@ -290,16 +293,27 @@ def _spread(row, say):
     return f"{say(low)} to {say(high)}" if low is not None and high is not None else ""
 
 
-def _segments(profile, place, most=40):
+def _whole_columns(rows, most):
+    "The first rows, cut between two columns: a column with half of its levels misleads."
+    kept = []
+    for name in dict.fromkeys(r["column"] for r in rows):
+        own = [r for r in rows if r["column"] == name]
+        if kept and len(kept) + len(own) > most:
+            break
+        kept += own
+    return kept[:most]
+
+
+def _segments(profile, place, most=30):
     rows = [r for r in profile.segments if not (r["column"] in place and profile.columns[place[r["column"]]].sensitive)]
     if not rows:
         return ""
     key, say = _rates(rows)
-    rows = [r for r in rows if _known(r.get(key)) is not None]
+    rows = _whole_columns([r for r in rows if _known(r.get(key)) is not None], most)
     high = max((v for r in rows for v in (r[key], _known(r.get("upper"))) if v is not None), default=1) or 1
     low = min(0.0, *(r[key] for r in rows)) if rows else 0.0
     shown, before = [], None
-    for r in rows[:most]:
+    for r in rows:
         picture = interval(r[key], _known(r.get("lower")), _known(r.get("upper")), low=low, high=high)
         name = "" if r["column"] == before else _column(r["column"], place)
         shown.append([name, named(r["level"], 40), count(r["n"]), say(r[key]), _spread(r, say), picture])
@@ -321,7 +335,7 @@ def _time(profile):
     table = _table(["from", ">rows", f">{'rate' if key == 'prevalence' else 'mean'}", ">95 % interval"], shown)
     return f'<h4>Over time</h4>{picture}<details class="mltp-fold"><summary>The figures</summary>{table}</details>'
 
-# %% ../../nbs/20_profiling/50_report.ipynb #136b1310
+# %% ../../nbs/20_profiling/50_report.ipynb #7e737e98
 def _associations(profile, place, most=20):
     found = profile.associations
     if found is None or (not found.names and not found.pairs):
@@ -337,9 +351,9 @@ def _associations(profile, place, most=20):
     rows = [[*(_column(r[k], place) for k in "ab"), f"{r['value']:.2f}", meter(r["value"]), _detail(r)] for r in found.pairs[:most]]
     table = _table(["column", "and", ">strength", "", "measure"], rows)
     pairs = f"<h4>Strongest pairs</h4>{table}" if rows else "<p>No two columns are associated.</p>"
-    notes = "".join(f"<p>{said(note)}</p>" for note in found.notes)
+    notes = "".join(f"<p>{said(note)}</p>" for note in found.notes if note not in profile.notes)
     heat = '<div class="mltp-heat"></div>' if left > 1 else ""
-    return _section("Associations", text, clusters, _side(heat, pairs), notes)
+    return _section("Associations", text, clusters, _side(heat, pairs) if left <= 40 else heat + pairs, notes)
 
 
 def _detail(pair):
@@ -347,7 +361,7 @@ def _detail(pair):
     extra = [f"{k.title()} {pair[k]:.2f}" for k in ("pearson", "spearman") if pair.get(k) is not None]
     return esc(", ".join(extra) or words.get(pair["measure"], pair["measure"]))
 
-# %% ../../nbs/20_profiling/50_report.ipynb #acf31df4
+# %% ../../nbs/20_profiling/50_report.ipynb #a380ee80
 def _structure(profile, place):
     "Missingness patterns, keys, repeated rows, dependencies."
     parts = []
@@ -363,7 +377,8 @@ def _structure(profile, place):
     if profile.dependencies:
         rows = [_dependency(d, place) for d in profile.dependencies[:40]]
         parts.append("<h4>Dependencies</h4>" + _table(["column", "", "column", ">rows that agree"], rows))
-    return _section("Missing and keys", *parts)
+    left = parts.pop(0) if profile.missing_patterns and len(parts) > 1 else ""
+    return _section("Missing and keys", _side(left, "".join(parts)))
 
 
 def _pattern(w, place):

@@ -87,7 +87,7 @@ def test_without_script_everything_is_readable(visit, rich):
     page = visit(rich, java_script_enabled=False).page
     for heading in ("Overview", "Target", "Associations", "Missing and keys", "Drift"):
         assert page.get_by_role("heading", name=heading, exact=True).is_visible()
-    assert page.locator(".mltp-cols svg").count() == 18
+    assert page.locator(".mltp-cols svg").count() == 19
     page.locator("summary", has_text="MLT301").click()
     assert page.get_by_text("Find out when its value is known").is_visible()
 
@@ -133,11 +133,11 @@ def test_search_and_filters(visit, rich):
     assert v.rows() == ["dep_delay", "arr_delay"] and status.inner_text() == "2 of 23 columns"
     page.keyboard.press("Escape")
     assert status.inner_text() == "23 columns"
-    page.get_by_label("Kind").select_option("clock")
+    page.get_by_label("Kind", exact=True).select_option("clock")
     assert v.rows() == ["arr_time", "sched_dep_time"]
     page.get_by_label("Alerts", exact=True).select_option("error")
     assert v.rows() == ["arr_time"]
-    page.get_by_label("Kind").select_option("")
+    page.get_by_label("Kind", exact=True).select_option("")
     page.get_by_label("Alerts", exact=True).select_option("MLT108")
     assert v.rows() == ["pressure", "price_text"]
     page.get_by_role("searchbox").fill("nothing like this")
@@ -213,7 +213,7 @@ def test_the_heat_map(visit, rich):
     v = visit(rich)
     v.tab("Associations")
     svg = v.page.locator(".mltp-heat svg")
-    svg.hover(position={"x": 45, "y": 75})
+    svg.hover(position={"x": 36, "y": 60})
     read = v.page.locator(".mltp-heat + .mltp-ends")
     assert "late and arr_delay: 0.86" in read.inner_text()
     svg.focus()

@@ -206,7 +206,14 @@
       if (c.lo !== undefined) return `${figure(c.lo, c.k)} to ${figure(c.hi, c.k)}`;
       return "";
     }
-    const countsOf = (c) => (c.h ? c.h.slice(2) : c.t && c.t.length > 2 ? c.t.filter((_, i) => i % 2) : null);
+    // few numbers: a bar for each value, in their order
+    function valuesOf(c) {
+      if (!c.h || !c.t || c.t.length !== 2 * c.u || c.t.some((v) => typeof v !== "number")) return null;
+      const pairs = [];
+      for (let i = 0; i < c.t.length; i += 2) pairs.push([c.t[i], c.t[i + 1]]);
+      return pairs.sort((a, b) => a[0] - b[0]);
+    }
+    const countsOf = (c) => (valuesOf(c) ? valuesOf(c).map((p) => p[1]) : c.h ? c.h.slice(2) : c.t && c.t.length > 2 ? c.t.filter((_, i) => i % 2) : null);
     const tells = (c) => (c.R ? Math.max(0, (c.R[0] - target.base) / (1 - target.base)) : -1);
 
     function chips(i) {
@@ -361,8 +368,10 @@
 
     function distribution(c) {
       const known = Math.max(1, N - c.m);
-      const out = [];
-      if (c.h) {
+      const out = [], few = valuesOf(c), name = (v) => figure(v, c.k);
+      if (few && few.length > 1) {
+        out.push(part("Distribution", bars(few.map((p) => p[1]), { label: "Rows by value", ends: [name(few[0][0]), name(few[few.length - 1][0])], say: (i) => `${name(few[i][0])}: ${times(few[i][1], "row")} (${percent(few[i][1] / known)})` })));
+      } else if (c.h) {
         const [low, high] = c.h, counts = c.h.slice(2), step = (high - low) / counts.length;
         const at = (v) => (c.k === "datetime" ? epoch(v) : c.k === "clock" ? figure(Math.round(v), "clock") : figure(+v.toPrecision(4), c.k));
         const edge = (i) => (i === 0 && c.k !== "datetime" ? `up to ${at(low + step)}` : i === counts.length - 1 && c.k !== "datetime" ? `${at(high - step)} and more` : `${at(low + i * step)} to ${at(low + (i + 1) * step)}`);
@@ -560,14 +569,14 @@
     const heat = find(".mltp-heat");
     if (heat && D.m) heat.closest(".mltp-sec").drawLater = () => drawHeat(heat);
     function drawHeat(place) {
-      const { i: columns, v: rows, g: group } = D.m, n = columns.length, cell = Math.max(11, Math.min(30, Math.floor(620 / n)));
+      const { i: columns, v: rows, g: group } = D.m, n = columns.length, cell = Math.max(11, Math.min(28, Math.floor(490 / n)));
       const font = Math.min(12, Math.max(9.5, cell - 1)), width = n * cell + 190, high = n * cell + 2, buckets = Array.from({ length: 11 }, () => []);
       const value = (a, b) => rows[Math.max(a, b)][Math.min(a, b)];
       for (let a = 1; a < n; a += 1) for (let b = 0; b < a; b += 1) buckets[Math.min(10, Math.ceil(value(a, b) / 10 - 0.5))].push(`M${b * cell} ${a * cell}h${cell - 1}v${cell - 1}h${1 - cell}z`);
       const svg = s("svg", { width, height: high, viewBox: `0 0 ${width} ${high}`, role: "img", tabindex: 0, "aria-label": `Associations of ${n} columns. Arrow keys read the cells; the strongest pairs are listed below.` });
       buckets.forEach((cells, k) => cells.length && svg.append(s("path", { class: k ? "mltp-on" : "mltp-off", d: cells.join(""), opacity: k ? (0.06 + 0.094 * k).toFixed(2) : null })));
       const labels = columns.map((c, a) => s("text", { x: a * cell + 4, y: a * cell + cell / 2 + font * 0.34, "font-size": font }, short(C[c].n, 26)));
-      if (cell >= 26) for (let a = 1; a < n; a += 1) for (let b = 0; b < a; b += 1) if (value(a, b) >= 10) svg.append(s("text", { class: `mltp-val ${value(a, b) >= 55 ? "mltp-inv" : ""}`, x: (b + 0.5) * cell - 0.5, y: a * cell + cell / 2 + 3.5, "font-size": 10, "text-anchor": "middle" }, `.${String(value(a, b)).padStart(2, "0")}`.replace(".100", "1")));
+      if (cell >= 22) for (let a = 1; a < n; a += 1) for (let b = 0; b < a; b += 1) if (value(a, b) >= 10) svg.append(s("text", { class: `mltp-val ${value(a, b) >= 55 ? "mltp-inv" : ""}`, x: (b + 0.5) * cell - 0.5, y: a * cell + cell / 2 + 3.5, "font-size": 9.5, "text-anchor": "middle" }, `.${String(value(a, b)).padStart(2, "0")}`.replace(".100", "1")));
       let open = 0;
       for (let a = 1; a <= n; a += 1) if (a === n || group[a] !== group[open] || group[a] < 0) {
         if (a - open > 1) { let d = `M${open * cell - 0.5} ${(open + 1) * cell - 0.5}`; for (let k = open; k < a - 1; k += 1) d += `h${cell}v${cell}`; d += `V${a * cell - 0.5}H${open * cell - 0.5}z`; svg.append(s("path", { class: "mltp-group", d })); }
