@@ -71,20 +71,21 @@ def drift_row(row, *, scale=0.3, hidden=False):
     }  # fmt: skip
     return table_row(DRIFT_COLUMNS, cells, key=row["column"], action="find", text=f"{row['column']} {word}")
 
-# %% ../../nbs/70_widgets/24_drift_view.ipynb #88ab8824
+# %% ../../nbs/70_widgets/24_drift_view.ipynb #c4448ceb
 def compare_field(options, chosen):
     "The list to choose a second table from. `options`: pairs (name, label)."
     return select("Compare with", "compare", [(None, "nothing"), *options], chosen)
 
 
-def drift_html(drift, *, options=(), chosen=None, hidden=(), wait="", rows=200):
-    "The Drift tab. `wait`: what to say while a chosen comparison is not there yet."
+def drift_html(drift, *, options=(), chosen=None, hidden=(), wait="", names=(None, None), rows=200):
+    "The Drift tab. `wait`: what to say while a comparison is not there yet. `names`: what to call the tables, before and after."
     choice = tag("div", compare_field(options, chosen), class_="mlt-tools") if options else None
     if chosen is None or drift is None:
         title = "No second table" if chosen is None else "Not compared yet"
-        help_ = "Choose one above." if options else "Give the lab `compare=`: a table, a path, or a saved profile of last month."
+        without = "Give the lab `compare=`: a table, a path, or a saved profile of last month."
+        help_ = "Choose one above: what this table looked like before." if options else without
         return join(choice, empty_state(title, wait or help_))
-    ends = [f"{end['name']} ({end['n_rows']:,} rows)" for end in (drift.before, drift.after)]
+    ends = [f"{name or end['name']} ({end['n_rows']:,} rows)" for name, end in zip(names, (drift.before, drift.after))]
     said = sentences(f"From {ends[0]} to {ends[1]}.", drift.overall.get("sentence", ""))
     scale = _scale(drift)
     body = [drift_row(row, scale=scale, hidden=row["column"] in hidden) for row in ordered_rows(drift)[:rows]]

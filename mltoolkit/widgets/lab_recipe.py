@@ -78,7 +78,7 @@ def contract_text(contract):
     rest = "".join(f"    {name!r}: {pprint.pformat(v, width=100)},\n" for name, v in value.items() if v)
     return f"contract = mlt.Contract.from_dict_yaml({{\n    'columns': {{\n{rules}    }},\n{rest}}})\nmlt.check(data, contract)\n"
 
-# %% ../../nbs/70_widgets/27_lab_recipe.ipynb #be2e84bb
+# %% ../../nbs/70_widgets/27_lab_recipe.ipynb #662b2ed7
 def recipe_of(lab):
     "The decisions of a lab as a Recipe."
     from mltoolkit.production.recipe import Recipe
@@ -86,6 +86,7 @@ def recipe_of(lab):
     if lab.controls["target"].value is None:
         raise InputError("a recipe needs a target", got="none", fix="Choose the target column.")
     base, data = lab.base_recipe, lab.data
+    _refuse_quantity(lab, base)
     value = base.to_dict() if base is not None and base.data.target.name == data.target else _new_recipe(lab, base)
     value["data"]["roles"] = {r: lab.controls[r].value for r in ("time", "group", "id")} | {"sensitive": list(data.sensitive)}
     value["data"]["treat_as"] = dict(lab.controls["treat"].value)
@@ -98,6 +99,17 @@ def recipe_of(lab):
     if (split["kind"] == "time" and not roles["time"]) or (split["kind"] == "grouped" and not roles["group"]):
         value["split"] = {**split, "kind": None, "test_from": None, "gap": None}
     return Recipe.from_dict(value, source="the recipe of this lab")
+
+
+def _refuse_quantity(lab, base):
+    "A pipeline answers yes-or-no questions only: one value of the target has to be the positive one."
+    target, positive = lab.data.target, lab.data.positive
+    if base is not None and base.data.target.name == target:
+        return
+    if not (lab.data.frame[target].dropna() == positive).any():
+        got = f"{target!r}, in which no value is the positive one"
+        fix = "Choose the positive value, or define a yes-or-no target first: `define_target(frame, name=..., column=..., at_least=...)`."
+        raise InputError("a recipe asks a yes-or-no question", got=got, fix=fix)
 
 
 def _contract_part(lab, before):

@@ -128,13 +128,14 @@ def body_html(lab):
         return tag("div", *top, alerts_html(lab.result, lab.controls["alerts"].value), class_=stale)
     return tag("div", role_fields(lab), *top, table_html(lab), class_=stale)
 
-# %% ../../nbs/70_widgets/28_profile_view.ipynb #785779df
+# %% ../../nbs/70_widgets/28_profile_view.ipynb #cb7bbe69
 def _compared(lab):
     "The Drift tab."
     hidden = [p.name for p in lab.result.columns if lab.is_hidden(p.name)] if lab.result is not None else []
     drift, chosen = lab.result.drift if lab.result is not None else None, lab.controls["compare"].value
     wait = "The profile is being made." if lab.job.state == "running" else "Press Profile again."
-    return drift_html(drift, options=lab.comparable, chosen=chosen, hidden=hidden, wait=wait if chosen else "")
+    names = dict(lab.comparable).get(chosen), lab.controls["table"].value or lab.base.name
+    return drift_html(drift, options=lab.comparable, chosen=chosen, hidden=hidden, wait=wait if chosen else "", names=names)
 
 
 def _notices(lab):
@@ -163,14 +164,17 @@ def _waiting(lab, state):
         return empty_state("Stopped", "Nothing was profiled.", button("Profile", "run", kind="primary"))
     return empty_state("Profiling", f"Looking at {lab.base.frame.shape[1]:,} columns. The kernel stays free meanwhile.")
 
-# %% ../../nbs/70_widgets/28_profile_view.ipynb #4373e100
+# %% ../../nbs/70_widgets/28_profile_view.ipynb #3c37d395
 def role_fields(lab):
     "Drop-down lists for the table, the target, its positive label and the roles, the filter, and which rows are profiled."
     columns = [None, *(str(c) for c in lab.base.frame.columns)]
     fields = [select(label, role, columns, lab.controls[role].value) for role, label in ROLE_LABELS.items()]
     options = lab.positive_values(lab.controls["target"].value)
     if options:
-        fields.insert(1, select("Positive", "positive", [(str(o), str(o)) for o in options], str(lab.controls["positive"].value)))
+        every = [("", "all classes")] if len(options) > 2 else []
+        chosen = lab.controls["positive"].value
+        shown = str(chosen) if chosen in options else ""
+        fields.insert(1, select("Positive", "positive", [*every, *((str(o), str(o)) for o in options)], shown))
     if len(lab.tables) > 1:
         fields.insert(0, select("Table", "table", list(lab.tables), lab.controls["table"].value))
     search = search_field("Filter columns", "rows", placeholder="name, kind or finding") if lab.result is not None else None

@@ -93,6 +93,7 @@ def opened(open_notebook):
         nb.run(0)
         nb.run(1)
         nb.lab.locator('tr[data-key="carrier"]').wait_for()
+        nb.lab.locator('.mlt-mark[data-state="done"]').wait_for()  # a first look comes before the exact figures
         return nb
 
     return open_
@@ -128,7 +129,7 @@ def test_from_the_first_look_to_a_saved_recipe(opened, jupyterlab, page):
     lab.locator('tr[data-key="dep_time"]:not([data-off])').wait_for()
 
     lab.get_by_role("tab", name="Code").click()
-    assert "mlt.profile(data)" in lab.locator("code").first.inner_text()
+    assert "mlt.split(data, kind='time', test_from='2013-11-01'" in lab.locator("code").first.inner_text()
     lab.get_by_role("button", name="Save to recipe").click()
     lab.get_by_role("button", name="Write flights.yaml").click()
     lab.get_by_text("holds exactly these decisions").wait_for()
@@ -166,7 +167,7 @@ def test_every_component_can_be_read_in_both_themes(page, root, light):
 def test_roles_make_the_result_out_of_date_and_errors_are_said(opened):
     nb = opened("roles.ipynb", theme="dark")
     lab = nb.lab
-    lab.get_by_label("Target").select_option("air_time")
+    lab.get_by_label("Target").select_option("year")
     lab.get_by_text("Out of date.").wait_for()
     assert "late" in lab.locator(".mlt-table").inner_text()  # the old result stays visible
     lab.get_by_label("Group").select_option("time_hour")  # has a role already: refused, and the list shows the old value again
@@ -213,7 +214,7 @@ def test_keyboard_and_jupyterlabs_own_shortcuts(opened):
     lab.get_by_role("tab", name="Code").click()
     lab.get_by_role("button", name="Copy").first.click()
     lab.get_by_role("button", name="Copied").wait_for()
-    assert "mlt.profile(data)" in page.evaluate("navigator.clipboard.readText()")
+    assert "mlt.split(data" in page.evaluate("navigator.clipboard.readText()")
 
 
 def test_500_columns_and_hostile_names(open_notebook, page):
@@ -267,6 +268,55 @@ def test_progress_from_a_thread_and_a_stop_that_is_heard(open_notebook):
     lab.get_by_text("Nothing was profiled.").wait_for()
     assert page.evaluate("window.seen.told") < 1_000  # milliseconds, over the wire and back, on a busy machine
     assert lab.get_by_role("button", name="Profile").is_visible()
+
+
+def test_rules_treatments_and_findings(opened, jupyterlab):
+    nb = opened("rules.ipynb", theme="dark")
+    page, lab = nb.page, nb.lab
+    assert "Rows from 1 November 2013 on are locked for the test" in lab.inner_text()
+    choose(lab, "dewp")
+    lab.locator("details > summary", has_text="Rule").click()
+    box = lab.get_by_label("A rule of the contract")
+    assert not box.is_checked()
+    lab.locator('[data-input="rule-min"]').fill("low")
+    page.keyboard.press("Tab")
+    lab.get_by_text("a bound must be a number").wait_for()
+    lab.locator('[data-input="rule-min"]').fill("-40")
+    page.keyboard.press("Tab")
+    lab.get_by_text("a bound must be a number").wait_for(state="detached")
+    box.click()
+    lab.locator("details > summary", has_text="Rule, in the contract").wait_for()
+    choose(lab, "plane_engines")  # what was opened for one column stays open for the next
+    assert lab.locator('[data-input="rule-min"]').is_visible()
+    lab.get_by_label("Treat as").select_option("category")
+    lab.get_by_text("Out of date.").wait_for()
+    lab.get_by_role("button", name="Profile again").click()
+    lab.get_by_text("Out of date.").wait_for(state="detached")
+    lab.locator('.mlt-mark[data-state="done"]').wait_for()
+
+    lab.get_by_role("tab", name="Findings").click()
+    lab.get_by_label("how to treat MLT102").select_option("off")
+    lab.get_by_text("MLT102, muted").wait_for()
+    lab.get_by_role("button", name="year", exact=True).click()  # a finding leads to the card of its column
+    assert lab.locator(".mlt-card h4").inner_text().strip() == "year"
+
+    lab.get_by_role("tab", name="Rules").click()
+    lab.get_by_role("button", name="Propose rules for the other 13").click()
+    lab.get_by_text("38 rules.").wait_for()
+    lab.get_by_role("tab", name="Drift").click()
+    lab.get_by_text("No second table").wait_for()
+    contrast = page.evaluate(CONTRAST)
+    assert contrast["seen"] > 20 and contrast["bad"] == []
+    lab.get_by_role("tab", name="Code").click()
+    code = lab.inner_text()
+    assert "alerts={'MLT102': 'off'}" in code and ".treat_as({'plane_engines': 'category'})" in code and "mlt.Contract.from_dict_yaml" in code
+    lab.get_by_role("button", name="Save to recipe").click()
+    lab.get_by_label("File").fill("rules.yaml")
+    page.keyboard.press("Tab")
+    lab.get_by_role("button", name="Write rules.yaml").click()
+    lab.get_by_text("holds exactly these decisions").wait_for()
+    written = (jupyterlab.root / "rules.yaml").read_text()
+    assert "plane_engines: category" in written and "dewp: {type: number, min: -40" in written
 
 
 @pytest.mark.parametrize("width", [430, 760, 1400])

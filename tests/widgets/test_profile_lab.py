@@ -134,8 +134,7 @@ def test_roles_are_checked_and_make_the_result_stale(lab):
 
 
 def test_a_failed_profile_is_shown_and_the_old_one_stays(lab):
-    lab.controls["target"].value = "plane_manufacturer"
-    lab.controls["positive"].value = "nobody"
+    lab.controls["target"].value = "year"  # has one value only
     lab.run()
     with pytest.raises(InputError):
         lab.job.wait(60)
@@ -385,7 +384,7 @@ def test_without_a_recipe_all_rows_are_profiled_and_it_is_said(tmp_path, monkeyp
 
 
 def test_locked_months_stay_locked_whatever_the_target(lab, flights):
-    for target in (None,):
+    for target in (None, "carrier", "distance"):
         lab.controls["target"].value = target
         lab.run()
         result = wait(lab)
@@ -721,3 +720,59 @@ def test_number_targets_are_measured_by_their_own_measure(lab):
     assert "R² alone" in html(lab)["body"] and "0.500 (0.400 to 0.600)" in html_of(lab, "distance") and "R² alone" in lab.static_html()
     lab._take(dataclasses.replace(lab._exact, relation=None, target={}), lab.plan)
     assert "alone" not in html(lab)["body"] and "no leak found" not in html(lab)["head"]
+
+
+def test_targets_that_are_no_question(lab):
+    lab.handle("target", "distance")
+    assert lab.params["positive"] is True and "Positive" not in html(lab)["body"]
+    lab.run()
+    assert wait(lab).target["kind"] == "number" and "R² alone" in html(lab)["body"]
+    with pytest.raises(InputError, match="yes-or-no"):
+        lab.to_recipe()
+    lab.handle("target", "origin")
+    assert lab.params["positive"] in ("EWR", "JFK", "LGA")
+    lab.handle("positive", "")
+    lab.run()
+    assert wait(lab).target["kind"] == "multiclass" and "all classes" in html(lab)["body"]
+    with pytest.raises(InputError, match="yes-or-no"):
+        lab.to_recipe()
+    lab.handle("positive", "JFK")
+    assert lab.to_recipe().data.target.equals == "JFK"
+
+
+def test_comparing(flights, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    months = flights.frame["month"].to_numpy()
+    tables = {"spring": flights.take(months < 4), "summer": flights.take((months > 5) & (months < 9))}
+    lab = mlt.ProfileLab(tables, table="summer")
+    wait(lab)
+    lab.handle("tab", "drift")
+    lab.handle("compare", "spring")
+    wait(lab)
+    assert not lab.stale and lab.result.drift["temp"]["status"] == "drifted"
+    assert f"From spring ({(months < 4).sum():,} rows) to summer" in html(lab)["body"] and "drifted" in html(lab)["body"]
+    assert eval(lab.code, {"mlt": mlt, "data": tables}).to_dict() == lab.result.to_dict()
+    lab.handle("treat", {"key": "month", "value": "category"})
+    lab.run()
+    wait(lab)
+    assert lab.result.drift["month"]["status"] != "type changed" and lab.result.drift["month"]["kind"] == "category"
+    assert eval(lab.code, {"mlt": mlt, "data": tables}).to_dict() == lab.result.to_dict()
+    lab.handle("compare", "")
+    wait(lab)
+    assert lab.result.drift is None
+
+
+def test_comparing_with_what_was_given(flights, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    months = flights.frame["month"].to_numpy()
+    before = mlt.profile(flights.take(months < 4))
+    before.save(tmp_path / "spring.json")
+    now = flights.take((months > 5) & (months < 9))
+    for other, name in ((before, "flights"), ("spring.json", "spring.json"), (now.frame.drop(columns="visib"), "the other table")):
+        lab = mlt.ProfileLab(now, compare=other)
+        wait(lab)
+        assert lab.comparable == [("compare=", name)] and lab.result.drift is not None
+        assert eval(lab.code, {"mlt": mlt, "data": now, "other": other}).to_dict() == lab.result.to_dict()
+        lab.handle("tab", "drift")
+        assert f"From {name} (" in html(lab)["body"]
+    assert lab.result.drift["visib"]["status"] == "added" and ">new<" in html(lab)["body"]
