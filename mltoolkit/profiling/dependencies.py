@@ -197,7 +197,7 @@ def _copies(scan, columns, ids, notes, cancel):
             found.append({"determinant": scan.names[a], "dependent": scan.names[b], "share": 1.0, "kind": "copy"} | line)
     return found, places | {b for _, b, _, _ in candidates[MOST_FINDINGS:]}
 
-# %% ../../nbs/20_profiling/08_dependencies.ipynb #70550ad5
+# %% ../../nbs/20_profiling/08_dependencies.ipynb #d5809d05
 _LEVELS_AT_MOST, _REPEATED = 100_000, 5  # values of a column that may determine others, and rows a value on average
 _LUCK = 20.7  # minus the logarithm of one in a billion
 
@@ -212,24 +212,25 @@ def _determinants(columns, skip):
 
 def _screen_pairs(ids, left, right, cancel):
     "Pairs (a, b) of places where b follows from a in some thousand sampled rows."
-    rows = np.unique(np.linspace(0, ids.n - 1, int(np.clip(16_000_000 // max(1, len(right)), 2_000, 20_000)))[: ids.n].astype(int))
-    codes = np.empty((len(rows), len(right)), dtype=np.uint32)
+    rows = np.unique(np.linspace(0, ids.n - 1, int(np.clip(8_000_000 // max(1, len(right)), 2_000, 20_000)))[: ids.n].astype(int))
+    own = np.empty((len(right), len(rows)), dtype=np.uint32)
     for k, i in enumerate(right):
         same, known = ids.of(i)
-        codes[:, k] = np.where(known[rows], (same[rows] >> np.uint64(33)).astype(np.uint32) + 1, 0)
-    found, place = [], {i: k for k, i in enumerate(right)}
+        own[k] = np.where(known[rows], (same[rows] >> np.uint64(33)).astype(np.uint32) + 1, 0)
+    codes, found, place = np.ascontiguousarray(own.T), [], {i: k for k, i in enumerate(right)}
     for a in left:
         if cancel is not None:
             cancel.check()
-        own = codes[:, place[a]]
-        order = np.argsort(own, kind="stable")
-        at = np.flatnonzero((own[order][1:] == own[order][:-1]) & (own[order][1:] > 0))
+        order = np.argsort(own[place[a]])
+        ordered = own[place[a]][order]
+        at = np.flatnonzero((ordered[1:] == ordered[:-1]) & (ordered[1:] > 0))
         one, two = order[at], order[at + 1]
-        alive = np.arange(len(right))
-        for some in (slice(None, None, max(1, len(at) // 64)), slice(None, None, max(1, len(at) // 4_000))):
-            x, y = (codes[rows_][:, alive] if len(alive) < len(right) else codes[rows_] for rows_ in (one[some], two[some]))
+        alive = np.delete(np.arange(len(right)), place[a])
+        for places in (16, 64, 4_000):
+            some = slice(None, None, max(1, len(at) // places))
+            x, y = (codes[np.ix_(side[some], alive)] for side in (one, two))
             alive = alive[((x == y) | (x == 0) | (y == 0)).all(axis=0)]
-        found += [(a, right[k]) for k in alive if right[k] != a]
+        found += [(a, right[k]) for k in alive]
     return found
 
 # %% ../../nbs/20_profiling/08_dependencies.ipynb #9e0a7084
