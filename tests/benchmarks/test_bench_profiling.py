@@ -89,17 +89,16 @@ def test_every_program_compiles(harness):
 
 
 def test_a_whole_run_on_tiny_data(root, tmp_path):
-    only = [part for name in ("mixed", "wide", "pair", "latency") for part in ("--only", name)]
+    only = [part for name in ("mixed", "pair", "latency") for part in ("--only", name)]
     command = [sys.executable, root / "benchmarks/profiling/run.py", "--rows", "300", "--rounds", "1", "--skip-peers", "--folder", tmp_path]
     done = subprocess.run([*command, *only, "--out", tmp_path / "results"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "results.json").read_text())
-    assert [work["name"] for work in found["works"]] == ["mixed", "wide", "pair", "latency"]
-    mixed, wide, pair, latency = found["works"]
-    for work in (mixed, wide):
-        (ours,) = work["contenders"]
-        assert ours["name"] == "mltoolkit" and ours["runs"][0]["failed"] == "" and ours["runs"][0]["out_kb"] > 1
-    assert pair["ours"][0]["columns"] == 30 and pair["ours"][0]["imported"] == [] and max(pair["ours"][0]["bytes"]) < 32_000
+    assert [work["name"] for work in found["works"]] == ["mixed", "pair", "latency"]
+    mixed, pair, latency = found["works"]
+    (ours,) = mixed["contenders"]
+    assert ours["name"] == "mltoolkit" and ours["runs"][0]["failed"] == "" and ours["runs"][0]["out_kb"] > 1
+    assert pair["ours"][0]["columns"] == 30 and pair["ours"][0]["imported"] == [] and min(pair["ours"][0]["bytes"]) > 1_000
     assert latency["ours"][0]["finished_s"] > 0
     text = (tmp_path / "results.md").read_text()
     assert "so no goal applies" in text and "| mltoolkit |" in text and text in done.stdout
