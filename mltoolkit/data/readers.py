@@ -96,7 +96,7 @@ def _from_arrow(column):
     except Exception:  # types that Polars has not: their Python values
         return from_objects(column.to_pylist())[0]
 
-# %% ../../nbs/10_data/04_readers.ipynb #865e0855
+# %% ../../nbs/10_data/04_readers.ipynb #9c5fc167
 class _Lazy:
     "Columns of a lazy Polars frame that is cheap to read in parts: Parquet files."
 
@@ -106,7 +106,7 @@ class _Lazy:
         self._frame, self._files = frame, files
         self._schema = frame.collect_schema()
         self.names = self._schema.names()
-        self._kinds = self._schema.dtypes()
+        self._types = [(kind, type_name(kind)) for kind in self._schema.dtypes()]
         self.n_rows = frame.select(pl.len()).collect().item() if self.names else 0
         self._wide = int(np.clip(4_000_000 // max(1, self.n_rows * 4), 1, 128))
         self._blocks, self._lock = {}, threading.Lock()
@@ -115,7 +115,7 @@ class _Lazy:
         return sum(f.stat().st_size for f in self._files)
 
     def type_of(self, i):
-        return self._kinds[i], type_name(self._kinds[i])
+        return self._types[i]
 
     def read(self, i, start, stop):
         if self._wide > 1:

@@ -83,7 +83,12 @@ class Scan:
         if self._remove is not None:
             self._remove()
 
-# %% ../../nbs/10_data/05_scan.ipynb #621729f1
+# %% ../../nbs/10_data/05_scan.ipynb #9bd0a496
+def _type_of(self, i):
+    "The polars type of column `i`, and the type as its source calls it."
+    return self._reader.type_of(i)
+
+
 def _types(self):
     "The polars type of each column."
     return [self._reader.type_of(i)[0] for i in range(len(self.names))]
@@ -94,11 +99,11 @@ def _dtypes(self):
     return [self._reader.type_of(i)[1] for i in range(len(self.names))]
 
 
-Scan.types, Scan.dtypes = property(_types), property(_dtypes)
+Scan.type_of, Scan.types, Scan.dtypes = _type_of, property(_types), property(_dtypes)
 Scan.memory = property(lambda self: self._reader.memory(), doc="Bytes of the table where it is: in memory, or in its files.")
 
-# %% ../../nbs/10_data/05_scan.ipynb #68b727ad
-SLICE_BYTES = 32 * 2**20  # of text and nested values, about
+# %% ../../nbs/10_data/05_scan.ipynb #6f50f984
+SLICE_BYTES = 64 * 2**20  # of text and nested values, about
 
 
 def _slices(self, i, rows=SLICE):
@@ -110,14 +115,15 @@ def _slices(self, i, rows=SLICE):
         return
     kind = self._reader.type_of(i)[0]
     fixed = not (kind in (pl.String, pl.Binary) or kind.is_nested())
-    start, step = 0, rows if fixed else min(rows, 65_536)
+    room = min(SLICE_BYTES, self.budget // 8)
+    start, step = 0, rows if fixed else int(np.clip(2 * room * self.n_rows // max(1, self.memory), 1_000, rows))
     while start < self.n_rows:
         part = self._reader.read(i, start, min(self.n_rows, start + step))
         yield part
         start += step
-        if not fixed:
-            size = max(1, part.estimated_size() // max(1, len(part)))
-            step = int(min(rows, max(1_000, min(SLICE_BYTES, self.budget // 16) // size)))
+        if not fixed and start < self.n_rows:
+            size = max(1, part.estimated_size() // len(part))
+            step = int(np.clip(room // size, 1_000, step))
 
 
 def _take(self, i, positions):

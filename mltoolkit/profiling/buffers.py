@@ -18,7 +18,7 @@ from ..data.series import as_text
 __all__ = ['BLOCK', 'FEW', 'SAMPLE_BYTES', 'Buffer', 'sample_positions', 'Moments', 'Runs', 'find_runs', 'check_cancel',
            'find_order', 'DistinctSketch', 'Passing', 'Loaded', 'as_array', 'load_numbers', 'load_texts']
 
-# %% ../../nbs/20_profiling/02_buffers.ipynb #08c2a1f8
+# %% ../../nbs/20_profiling/02_buffers.ipynb #dc724700
 class Buffer:
     "Memory for one column of at most `rows` values of 8 bytes, used again for the next column. One for each worker."
 
@@ -33,7 +33,7 @@ class Buffer:
         return self._memory[:n].view(dtype)
 
 
-BLOCK = 65_536  # values worked on at a time, so that temporaries stay in the processor's cache
+BLOCK = 16_384  # values worked on at a time, so that temporaries stay in the processor's cache
 
 
 def sample_positions(n_rows, *, size=200_000, random_state=0):
@@ -46,7 +46,7 @@ def sample_positions(n_rows, *, size=200_000, random_state=0):
         drawn = np.union1d(drawn, rng.integers(0, n_rows, size))
     return drawn if len(drawn) == size else np.sort(rng.choice(drawn, size, replace=False))
 
-# %% ../../nbs/20_profiling/02_buffers.ipynb #f41d941f
+# %% ../../nbs/20_profiling/02_buffers.ipynb #5fc13df4
 @dataclass
 class Moments:
     "Count, mean and centred sums of powers 2 to 4 of finite values, to which more can be added. Pébay (2008), SAND2008-6212, eq. 3.1."
@@ -64,7 +64,7 @@ class Moments:
                 mean = block.mean()
                 d = block - mean
                 d2 = d * d
-                self._join(len(block), float(mean), float(d2.sum()), float(d2 @ d), float(d2 @ d2))
+                self._join(len(block), float(mean), float(d2.sum()), float((d * d2).sum()), float(np.square(d2, out=d2).sum()))
         return self
 
     def _join(self, n, mean, m2, m3, m4):
@@ -91,7 +91,7 @@ class Moments:
             out |= {"skew": m3 / m2 / math.sqrt(m2), "kurtosis": m4 / m2 / m2 - 3}
         return {k: v if v is not None and math.isfinite(v) else None for k, v in out.items()}
 
-# %% ../../nbs/20_profiling/02_buffers.ipynb #d90a0067
+# %% ../../nbs/20_profiling/02_buffers.ipynb #facfbb8e
 FEW = 4_096  # distinct values up to which the complete counts are kept
 
 
@@ -107,14 +107,18 @@ class Runs:
 
 
 def find_runs(ordered, *, top=20, cancel=None):
-    "The `Runs` of a sorted array, walking over it in parts of a million values. Ties go to the smaller value."
+    "The `Runs` of a sorted array, walking over it in parts that fit the processor's cache. Ties go to the smaller value."
     found, n, start = Runs(), len(ordered), 0
-    best_at, best, kept, step = np.empty(0, np.int64), np.empty(0, np.int64), [], 1_000_000
+    best_at, best, kept, step = np.empty(0, np.int64), np.empty(0, np.int64), [], 131_072
     for low in range(0, n, step):
         check_cancel(cancel)
         high = min(n, low + step)
-        changes = np.flatnonzero(ordered[low + 1 : high + 1] != ordered[low : high if high < n else n - 1]) + (low + 1)
-        ends = changes if high < n else np.append(changes, n)
+        changes = ordered[low + 1 : high + 1] != ordered[low : high if high < n else n - 1]
+        if kept is None and len(best) >= top and high < n and changes.all() and low + 1 - start <= best[-1]:
+            found.distinct, start = found.distinct + high - low, high  # runs of one value only: the usual case of keys and measurements
+            continue
+        ends = np.flatnonzero(changes) + (low + 1)
+        ends = ends if high < n else np.append(ends, n)
         if not len(ends):
             continue
         starts = np.concatenate(([start], ends[:-1]))
@@ -122,7 +126,9 @@ def find_runs(ordered, *, top=20, cancel=None):
         found.distinct += len(ends)
         if kept is not None:
             kept = [*kept, (starts, lengths)] if found.distinct <= FEW else None
-        best_at, best = _longest(np.concatenate((best_at, starts)), np.concatenate((best, lengths)), top)
+        longer = np.flatnonzero(lengths > (best[-1] if len(best) >= top else 0))
+        if len(longer):
+            best_at, best = _longest(np.concatenate((best_at, starts[longer])), np.concatenate((best, lengths[longer])), top)
     if n:
         found.longest = int(best[0])
         found.top = [(ordered[at], int(count)) for at, count in zip(best_at, best)]
@@ -290,7 +296,7 @@ def load_numbers(scan, i, positions, buffer, *, floats, unit=1, passing=None, ca
         filled += len(array)
     return Loaded(values=values[:filled], n=n, missing=n - known_rows, sample=sample, passing=passing)
 
-# %% ../../nbs/20_profiling/02_buffers.ipynb #629304a4
+# %% ../../nbs/20_profiling/02_buffers.ipynb #1455d4cc
 SAMPLE_BYTES = 32 * 2**20  # of texts kept for looking at
 
 
@@ -310,10 +316,9 @@ def _texts(part):
 def _blanks(part, ascii_only):
     "How many texts are empty or hold only white space."
     mask = part < "!" if ascii_only else (part < "!") | (part >= "\x7f")
-    some = part.filter(mask)
-    return int((some.str.strip_chars() == "").sum()) if len(some) else 0
+    return int((part.filter(mask).str.strip_chars() == "").sum()) if mask.any() else 0
 
-# %% ../../nbs/20_profiling/02_buffers.ipynb #5ccb23cb
+# %% ../../nbs/20_profiling/02_buffers.ipynb #8ea6c48b
 class _Lengths:
     "Shortest, longest and mean number of characters, and blank texts, of slices as they pass."
 
@@ -339,25 +344,30 @@ class _Lengths:
         return {} if not self.count else {"min": self.low, "mean": self.total / self.count, "max": self.high}
 
 
-def _some_texts(part, at, room):
-    "Texts of the slice at positions `at`, and which of them: all if they are short, else as many as `room` bytes allow."
-    width = max(1, part.estimated_size() // max(1, len(part)))
-    plain = part.dtype == pl.String
-    every = max(1, math.ceil(len(at) * min(width, 16_000) / max(1, room))) if plain else max(1, len(at) // 5_000)
-    taken = part.gather(at[::every])
+_PLAIN = (pl.String, pl.Categorical, pl.Enum)
+
+
+def _some_texts(part, at, most, room):
+    "Texts of the slice at positions `at`, and which of them: at most `most`, and fewer if they take more than `room` bytes."
+    plain, every = part.dtype == pl.String, max(1, math.ceil(len(at) / max(1, most)))
+    if plain:
+        width = part.estimated_size() // max(1, len(part))
+        every = max(every, math.ceil(len(at) * min(width, 16_000) / max(1, room)))
+    taken = part if every == 1 and len(at) == len(part) else part.gather(at[::every])
     if not plain:
         taken = _texts(taken)
     elif width > 200:
         taken = taken.str.head(4_000)
     return taken, np.arange(0, len(at), every)
 
-# %% ../../nbs/20_profiling/02_buffers.ipynb #dbd22f59
+# %% ../../nbs/20_profiling/02_buffers.ipynb #48287471
 def load_texts(scan, i, positions, buffer, *, passing=None, cancel=None):
     "The `Loaded` column `i` of texts, categories, bytes or nested values; its values are 64-bit hashes."
     n, lengths, start, filled, known_rows = scan.n_rows, _Lengths(), 0, 0, 0
     values = buffer.view(np.uint64, passing.capacity if passing else n)
     sample, sample_known = np.empty(len(positions), np.uint64), np.ones(len(positions), bool)
     texts, texts_at = [], []
+    most = 5_000 if scan.type_of(i)[0] not in _PLAIN else len(positions) if len(positions) == n else 50_000
     for part in scan.slices(i):
         check_cancel(cancel)
         part = part.cast(pl.String) if part.dtype in (pl.Categorical, pl.Enum) else part
@@ -367,7 +377,8 @@ def load_texts(scan, i, positions, buffer, *, passing=None, cancel=None):
         sample[low:high] = hashes[at]
         start += len(part)
         lengths.add(part, len(part) - nulls)
-        taken, which = _some_texts(part, at, SAMPLE_BYTES * len(at) / max(1, len(positions)))
+        share = len(at) / max(1, len(positions))
+        taken, which = _some_texts(part, at, most * share, SAMPLE_BYTES * share)
         texts.append(taken)
         texts_at.append(which + low)
         if nulls:

@@ -27,7 +27,7 @@ from .times import iso_text, seconds_to_ticks, sentinel_ticks, ticks_per_second,
 __all__ = ['LEVELS', 'Sampled', 'quantiles_of', 'histogram_of', 'column_figures', 'workers_for', 'table_figures',
            'profile_column']
 
-# %% ../../nbs/20_profiling/06_figures.ipynb #7736130a
+# %% ../../nbs/20_profiling/06_figures.ipynb #20ce24a3
 LEVELS = 14  # codes 2 to 15
 
 
@@ -49,21 +49,20 @@ def _range_codes(values, ordered, runs, unit):
     else:
         edges = np.unique(ordered[np.arange(1, LEVELS) * len(ordered) // LEVELS] / unit)
         edges = edges[edges > ordered[0] / unit]
-    codes = (np.searchsorted(edges, values, "right") + 2).astype(np.uint8)
+    codes = np.full(len(values), 2, np.uint8)
+    for edge in edges:  # thirteen comparisons are faster than a search
+        codes += values >= edge
     codes[np.isnan(values)] = 0
     return Sampled(codes=codes, values=values, n_codes=len(edges) + 3)
 
 
 def _level_codes(hashes, known, levels):
     "Codes of texts by their hashes; `levels`: hashes of the most frequent values, best first."
-    levels = np.asarray(levels[:LEVELS], dtype=np.uint64)
     codes = np.ones(len(hashes), np.uint8)
-    if len(levels):
-        order = np.argsort(levels)
-        at = np.searchsorted(levels[order], hashes).clip(0, len(levels) - 1)
-        codes = np.where(levels[order][at] == hashes, order[at] + 2, 1).astype(np.uint8)
+    for code, level in enumerate(levels[:LEVELS], 2):
+        codes[hashes == level] = code
     codes[~known] = 0
-    return Sampled(codes=codes, n_codes=len(levels) + 2)
+    return Sampled(codes=codes, n_codes=len(levels[:LEVELS]) + 2)
 
 # %% ../../nbs/20_profiling/06_figures.ipynb #6eaa0454
 def quantiles_of(ordered, shares, unit=1):
@@ -218,17 +217,18 @@ def _scaled(counts, total):
     ends = np.round(np.cumsum(counts) * (total / max(1, sum(counts)))).astype(np.int64)
     return np.diff(ends, prepend=0).tolist()
 
-# %% ../../nbs/20_profiling/06_figures.ipynb #5df060fe
+# %% ../../nbs/20_profiling/06_figures.ipynb #ae22454f
 def _named(loaded, runs):
     "The most frequent texts as [text of at most 60 characters, count], and whether some could not be named."
     if runs.longest <= 1 and runs.distinct > 20:
         return [], False
     hashes, known = loaded.sample[loaded.texts_at], loaded.sample_known[loaded.texts_at]
-    found, order = [], np.argsort(hashes, kind="stable")
-    at = np.searchsorted(hashes[order], np.array([h for h, _ in runs.top], dtype=np.uint64))
-    for (value, count), place in zip(runs.top, at):
-        if place < len(order) and hashes[order[place]] == value and known[order[place]]:
-            found.append([_short(loaded.texts[int(order[place])]), count])
+    found = []
+    for value, count in runs.top:
+        same = hashes == value
+        place = int(same.argmax()) if len(same) else 0
+        if len(same) and same[place] and known[place]:
+            found.append([_short(loaded.texts[place]), count])
     return sorted(found, key=lambda pair: (-pair[1], pair[0])), len(found) < len(runs.top)
 
 
@@ -251,7 +251,7 @@ def _text_sentinels(ordered, kind, distinct_texts):
         return ()
     return tuple([v, k] for v, k in find_sentinels(found, kind=kind, n=len(ordered), values=distinct_texts))
 
-# %% ../../nbs/20_profiling/06_figures.ipynb #1cffa90c
+# %% ../../nbs/20_profiling/06_figures.ipynb #49c88c64
 def _words(loaded, *, nested=False, category=False, cancel=None):
     "Figures of a column of texts, its kind, some of its distinct texts, and the `Sampled`. The buffer of hashes is sorted in place."
     hashes, passing, known = loaded.values, loaded.passing, loaded.n - loaded.missing
@@ -279,11 +279,16 @@ def _text_kind(distinct, known, texts, category):
     return "category" if category or distinct <= max(50, 0.5 * math.sqrt(known)) else "text"
 
 
-def _distinct_texts(texts, most=2_000):
-    "At most `most` distinct texts, from evenly spread rows."
-    return texts.gather_every(max(1, len(texts) // 20_000)).unique(maintain_order=True).head(most)
+def _rows_to_look_at(scan):
+    "How many sampled texts of a column are looked at for their form: 2,000, but fewer in tables of more than a hundred columns."
+    return int(np.clip(200_000 // max(1, len(scan.names)), 300, 2_000))
 
-# %% ../../nbs/20_profiling/06_figures.ipynb #fa3cbc55
+
+def _distinct_texts(texts, most):
+    "At most `most` distinct texts, from evenly spread rows."
+    return texts.gather_every(max(1, len(texts) // (4 * most))).unique(maintain_order=True).head(most)
+
+# %% ../../nbs/20_profiling/06_figures.ipynb #e7182336
 def _flags(scan, i, positions, cancel):
     "Figures of a boolean column and its `Sampled`."
     yes = missing = start = 0
@@ -291,19 +296,20 @@ def _flags(scan, i, positions, cancel):
     for part in scan.slices(i):
         check_cancel(cancel)
         low, high = np.searchsorted(positions, (start, start + len(part)))
-        yes, missing = yes + int(part.sum() or 0), missing + part.null_count()
-        codes = part.cast(pl.UInt8).fill_null(9).to_numpy()[positions[low:high] - start]
-        sample[low:high] = np.where(codes == 9, 0, codes + 2)
+        values = part.cast(pl.Float32).to_numpy()  # missing becomes nan
+        yes, missing = yes + int(np.count_nonzero(values == 1)), missing + part.null_count()
+        values = values[positions[low:high] - start]
+        sample[low:high] = np.where(values == 1, 3, np.where(values == 0, 2, 0))
         start += len(part)
     counts = [[True, yes], [False, scan.n_rows - missing - yes]]
     top = sorted([c for c in counts if c[1]], key=lambda pair: -pair[1])
     out = {"missing": missing, "distinct": len(top), "top": top, "most_frequent_count": top[0][1] if top else 0}
     return out, Sampled(codes=sample, n_codes=4)
 
-# %% ../../nbs/20_profiling/06_figures.ipynb #0bb25d6e
+# %% ../../nbs/20_profiling/06_figures.ipynb #cad4d13d
 def _wide(scan, i, positions, buffer, passing, cancel):
     "A column of numbers beyond 63 bits: (`Loaded` as floats, exact replacements for some figures)."
-    if scan.types[i] == pl.Object:
+    if scan.type_of(i)[0] == pl.Object:
         return _python_integers(scan, i, positions, buffer)
     counted = load_texts(scan, i, positions, buffer, passing=passing() if passing else None, cancel=cancel)
     counted.values.sort()
@@ -332,7 +338,8 @@ def _python_integers(scan, i, positions, buffer):
     for v in known:
         counts[v] = counts.get(v, 0) + 1
     loaded = Loaded(values=floats[~np.isnan(floats)], n=len(values), missing=len(values) - len(known), sample=floats[positions])
-    exact = {"min": _in_range(min(known)), "max": _in_range(max(known)), "distinct": len(counts), "most_frequent_count": max(counts.values()), "infinite": 0}
+    exact = {"min": _in_range(min(known)), "max": _in_range(max(known)), "infinite": 0}
+    exact |= {"distinct": len(counts), "most_frequent_count": max(counts.values())}
     if len(counts) <= 50:
         exact["top"] = [[_in_range(v), c] for v, c in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:20]]
     return loaded, exact
@@ -346,7 +353,7 @@ def _in_range(value):
 def _as_float(value):
     return float(value) if abs(value) < 2**1023 else math.inf if value > 0 else -math.inf
 
-# %% ../../nbs/20_profiling/06_figures.ipynb #af5ce9af
+# %% ../../nbs/20_profiling/06_figures.ipynb #6d9daddf
 _SHAPES = ("kind", "n", "missing", "distinct", "most_frequent_count", "semantic", "blank", "infinite", "zeros", "negative", "monotonic")
 _SHAPES += ("length", "characters")
 
@@ -372,14 +379,14 @@ def column_figures(scan, i, positions, *, sensitive=False, role="", cancel=None,
     personal = figures.get("semantic", "") in PERSONAL
     if sensitive or personal:
         figures = _without_values(figures)
-    name, dtype = scan.names[i], scan.dtypes[i]
+    name, dtype = scan.names[i], scan.type_of(i)[1]
     profile = ColumnProfile(name=name, dtype=dtype, n=scan.n_rows, role=role, sensitive=bool(sensitive or personal), **figures)
     return profile, sampled
 
-# %% ../../nbs/20_profiling/06_figures.ipynb #5661dcdf
+# %% ../../nbs/20_profiling/06_figures.ipynb #07ab3f4b
 def _figures(scan, i, positions, buffer, make, cancel):
     "All figures of a column as a dict, and its `Sampled`; `make()` gives the `Passing` of a column too large for its buffer."
-    kind = scan.types[i]
+    kind = scan.type_of(i)[0]
     if not scan.n_rows or kind == pl.Null:
         empty = Sampled(codes=np.zeros(len(positions), np.uint8), n_codes=1)
         return {"kind": "constant", "missing": scan.n_rows, "distinct": 0}, empty
@@ -394,7 +401,7 @@ def _figures(scan, i, positions, buffer, make, cancel):
 
 
 def _number_column(scan, i, positions, buffer, make, cancel):
-    kind, unit, exact = scan.types[i], 1, {}
+    kind, unit, exact = scan.type_of(i)[0], 1, {}
     try:
         if kind == pl.Object or kind in (pl.Int128, pl.UInt128):
             raise OverflowError
@@ -422,35 +429,36 @@ def _number_kind(distinct, known, runs, ordered, unit):
     unique = known >= 50 and distinct >= 0.95 * known
     return "id" if unique and unit == 1 and _is_whole(ordered) else "number"
 
-# %% ../../nbs/20_profiling/06_figures.ipynb #48d19d55
+# %% ../../nbs/20_profiling/06_figures.ipynb #e326618e
 def _number_semantic(sample, kind, name):
-    "What numbers stand for, judged by up to 2,000 distinct sampled values."
-    known = sample[:: max(1, len(sample) // 4_000)]
-    distinct = np.unique(known[np.isfinite(known)])[:2_000] if kind != "constant" else known[:0]
+    "What numbers stand for, judged by the distinct values of up to 2,000 sampled rows."
+    known = sample[:: max(1, len(sample) // 1_000)]
+    distinct = np.unique(known[np.isfinite(known)]) if kind != "constant" else known[:0]
     found = find_semantic(pl.Series(distinct), kind=kind, name=name) if len(distinct) else None
     return found.type if found else ""
 
 
 def _text_column(scan, i, positions, buffer, make, cancel):
-    dtype, said = scan.types[i], scan.dtypes[i]
+    dtype, said = scan.type_of(i)
     nested = dtype.is_nested() or "nested" in said or dtype not in (pl.String, pl.Categorical, pl.Enum, pl.Binary)
     category = dtype in (pl.Categorical, pl.Enum) or said == "category"
     loaded = load_texts(scan, i, positions, buffer, passing=make() if make else None, cancel=cancel)
     out, kind, texts, sampled = _words(loaded, nested=nested, category=category, cancel=cancel)
     out |= {"kind": kind, "missing": loaded.missing}
     if dtype == pl.String and not nested and len(texts):
-        some = _distinct_texts(texts)
+        look = _rows_to_look_at(scan)
+        some = _distinct_texts(texts, look)
         found = find_semantic(some, kind=kind, name=scan.names[i])
         out["semantic"] = found.type if found else ""
-        out |= text_shape(texts) if kind != "constant" else {}
+        out |= text_shape(texts, rows=look) if kind != "constant" else {}
         if not loaded.passing:
             out["sentinels"] = _text_sentinels(loaded.values, kind, some)
     return out, sampled
 
-# %% ../../nbs/20_profiling/06_figures.ipynb #fd389461
+# %% ../../nbs/20_profiling/06_figures.ipynb #2c6636af
 def _times(scan, i, positions, buffer, make, cancel):
     "Figures of dates, datetimes, durations and times of day."
-    dtype = scan.types[i]
+    dtype = scan.type_of(i)[0]
     unit, passing = ticks_per_second(dtype), make() if make else None
     loaded = load_numbers(scan, i, positions, buffer, floats=False, unit=unit, passing=passing, cancel=cancel)
     out, runs, sampled = _numbers(loaded, unit=unit, cancel=cancel)

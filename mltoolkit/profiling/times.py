@@ -53,7 +53,7 @@ def iso_text(ticks, dtype):
     except (OverflowError, ValueError, KeyError):
         return str(np.datetime64(ticks, "D" if dtype == pl.Date else dtype.time_unit))
 
-# %% ../../nbs/20_profiling/05_times.ipynb #31f10a26
+# %% ../../nbs/20_profiling/05_times.ipynb #fb1f6de0
 _QUARTER = 900  # seconds
 _YEARS = (-62_135_596_800, 253_402_300_799)  # first and last second of the years 1 to 9999
 
@@ -65,9 +65,11 @@ def _counted(part):
 
 
 def _local(seconds, zone):
-    "Epoch seconds as a Polars Series of local datetimes."
-    moments = pl.Series(seconds * 1_000_000).cast(pl.Datetime("us"))
-    return moments if zone is None else moments.dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
+    "minute, hour, day, weekday and month of epoch seconds by the clock of `zone`: a dict of arrays."
+    moments = pl.Series("t", seconds * 1_000_000).cast(pl.Datetime("us"))
+    local = pl.col("t") if zone is None else pl.col("t").dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
+    parts = [getattr(local.dt, name)().alias(name) for name in ("minute", "hour", "day", "weekday", "month")]
+    return {part.name: part.to_numpy() for part in moments.to_frame().select(parts)}
 
 
 def _calendar(ordered, dtype, cancel):
@@ -83,24 +85,19 @@ def _calendar(ordered, dtype, cancel):
         local, rows = _local(seconds[inside], zone), rows[inside]
         if not len(rows):
             continue
-        for name, values in {"hour": local.dt.hour(), "weekday": local.dt.weekday() - 1, "month": local.dt.month() - 1}.items():
-            counts[name] += np.bincount(values.to_numpy(), weights=rows, minlength=len(counts[name]))
+        for name, first in (("hour", 0), ("weekday", 1), ("month", 1)):
+            counts[name] += np.bincount(local[name] - first, weights=rows, minlength=len(counts[name]))
         coarsest = min(coarsest, _coarsest(local))
     return {name: np.round(c).astype(np.int64).tolist() for name, c in counts.items()}, coarsest
 
-# %% ../../nbs/20_profiling/05_times.ipynb #f7b4355d
+# %% ../../nbs/20_profiling/05_times.ipynb #fa46eee9
 _UNITS_ABOVE = ("hour", "day", "month", "year")
 
 
 def _coarsest(local):
     "How many of hour, day, month, year all local times are whole multiples of."
-    tests = (
-        lambda: (local.dt.minute() == 0).all(),
-        lambda: (local.dt.hour() == 0).all(),
-        lambda: (local.dt.day() == 1).all(),
-        lambda: (local.dt.month() == 1).all(),
-    )
-    return next((k for k, test in enumerate(tests) if not test()), len(tests))
+    units = (("minute", 0), ("hour", 0), ("day", 1), ("month", 1))
+    return next((k for k, (name, first) in enumerate(units) if (local[name] != first).any()), len(units))
 
 
 def _granularity(ordered, dtype, coarsest, cancel):
