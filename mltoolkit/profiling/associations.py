@@ -63,18 +63,22 @@ def _all_tables(codes):
                 yield i, 2 * h, left.sum(2)[1:, 1:]
                 yield i, 2 * h + 1, left.sum(1)[1:, 1:]
 
-# %% ../../nbs/20_profiling/08_associations.ipynb #7eba3378
+# %% ../../nbs/20_profiling/08_associations.ipynb #9ef3fcfc
 def _ranked(values):
     "The average ranks of a float array (nan stays nan) and its known values in ascending order."
     at = np.flatnonzero(~np.isnan(values))
     known = values if len(at) == len(values) else values[at]  # sorting is several times faster without nan
     order = np.argsort(known)
     ordered = known[order]
-    starts = np.flatnonzero(np.concatenate(([len(known) > 0], ordered[1:] != ordered[:-1])))
-    ends = np.append(starts[1:], len(known))
-    middle = ((starts + 1 + ends) / 2).astype(np.float32)  # exact up to 8 million rows
+    new = ordered[1:] != ordered[:-1]
+    if new.all():
+        middle = np.arange(1, len(known) + 1, dtype=np.float32)  # exact up to 8 million rows
+    else:
+        starts = np.flatnonzero(np.concatenate(([True], new)))
+        ends = np.append(starts[1:], len(known))
+        middle = np.repeat(np.add(starts, ends + 1, dtype=np.float32) / 2, ends - starts)
     ranks = np.full(len(values), np.nan, dtype=np.float32)
-    ranks[order if known is values else at[order]] = middle if len(starts) == len(known) else np.repeat(middle, ends - starts)
+    ranks[order if known is values else at[order]] = middle
     return ranks, ordered
 
 
@@ -82,7 +86,7 @@ def average_ranks(values):
     "Ranks of a float array, from 1, as floats; ties share their average rank; nan stays nan."
     return _ranked(np.asarray(values, dtype=float))[0].astype(float)
 
-# %% ../../nbs/20_profiling/08_associations.ipynb #d98f48a8
+# %% ../../nbs/20_profiling/08_associations.ipynb #248f2aa3
 _FAR = 0.001  # share of the rows on each side that is drawn in
 
 
@@ -96,16 +100,20 @@ class _Number:
         ordered = ordered[np.searchsorted(ordered, -np.inf, "right") : np.searchsorted(ordered, np.inf)]  # without infinite ones
         far = min(max(3, int(_FAR * len(ordered))), (len(ordered) - 1) // 2)
         self.clip = (ordered[far], ordered[-far - 1]) if len(ordered) else (0.0, 0.0)
-        largest = max(map(abs, self.clip)) or 1.0  # so that squares of huge or tiny numbers stay finite and above zero
-        self.rows = [self._standard(self.ranks), self._standard(np.clip(values, *self.clip) / largest)]
+        low, high = self.clip
+        within = np.clip(values, low, high)  # then -1 to 1: differences stay exact, and squares of huge or tiny numbers finite
+        within -= high / 2 + low / 2
+        within /= (high / 2 - low / 2) or 1.0
+        self.rows = [self._standard(self.ranks), self._standard(within)]
 
     def _standard(self, values):
-        known = values if self.known is None else values[self.known]
-        mean, spread = (float(known.mean(dtype=float)), float(known.std(dtype=float))) if len(known) else (0.0, 0.0)
-        scaled = (values - mean) * (1.0 / spread if 0 < spread < np.inf else 0.0)
-        if self.known is not None:
-            scaled[~self.known] = 0
-        return scaled.astype(np.float32, copy=False)
+        scaled, gone = values.astype(np.float32), slice(0, 0) if self.known is None else ~self.known
+        scaled[gone] = 0
+        scaled -= np.float32(scaled.sum(dtype=float) / max(1, self.total))
+        scaled[gone] = 0
+        spread = float(np.sqrt(scaled @ scaled / max(1, self.total)))
+        scaled *= np.float32(1.0 / spread if spread > 0 else 0.0)
+        return scaled
 
 # %% ../../nbs/20_profiling/08_associations.ipynb #c0001a15
 _BLOCK = 16_384  # rows
@@ -136,7 +144,7 @@ def _correlations(left, right, which, tracker):
 def _known(number, part, length):
     return np.ones(length, dtype=np.float32) if number.known is None else number.known[part].astype(np.float32)
 
-# %% ../../nbs/20_profiling/08_associations.ipynb #b4397de9
+# %% ../../nbs/20_profiling/08_associations.ipynb #3c52de54
 def _pearson(x, y):
     "Pearson's correlation of two float arrays without missing values; None where one does not vary or there are too few rows."
     if len(x) < FEWEST:
@@ -155,7 +163,9 @@ def _rerank(ranks):
     "Average ranks among the rows that are left, from their ranks among all rows."
     twice = (2 * ranks).astype(np.intp)
     counts = np.bincount(twice)
-    return (np.cumsum(counts) - (counts - 1) / 2)[twice]
+    middle = np.cumsum(counts) * 2
+    middle -= counts
+    return (middle[twice] + 1) / 2
 
 
 def _pair_correlations(a, b, at_least=0.0):
@@ -258,7 +268,7 @@ def _scores(sample, rows, width):
     out[: len(real), known] = q[:, real].T
     return out, len(real)
 
-# %% ../../nbs/20_profiling/08_associations.ipynb #6e97c0cb
+# %% ../../nbs/20_profiling/08_associations.ipynb #040abef8
 def _screen(samples, used, rows, tracker):
     "A coarse strength for all pairs of the columns `used`, shape (m, m) float32, from the sample's `rows`."
     m, n = len(used), len(rows)
@@ -271,7 +281,7 @@ def _screen(samples, used, rows, tracker):
     known = np.array([samples[i].codes[rows] > 0 for i in used], dtype=np.float32)
     count, number = known.sum(1), np.array([samples[i].values is not None for i in used])
     flat, found = scores.reshape(m * width, n), np.eye(m, dtype=np.float32)
-    step = max(1, 1_000 // width)
+    step = max(1, 500 // width)
     for a in range(0, m, step):
         b = min(m, a + step)
         product = (flat[a * width : b * width] @ flat[: b * width].T).reshape(b - a, width, b, width)

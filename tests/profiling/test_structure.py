@@ -326,3 +326,25 @@ def test_flights():
     assert {("sched_dep_time", "hour"), ("sched_dep_time", "minute"), ("time_hour", "month")} <= found
     same = [f["columns"] for f in missing_together(t.names, t.samples) if f["kind"] == "same"]
     assert ["dep_time", "dep_delay"] in same
+
+
+def test_nothing_heavy_is_imported():
+    import subprocess
+    import sys
+
+    code = """
+import sys
+import polars as pl
+from mltoolkit.data.scan import open_scan
+from mltoolkit.profiling.associations import associate
+from mltoolkit.profiling.figures import sample_positions, table_figures
+from mltoolkit.profiling.structure import find_structure
+scan = open_scan(pl.DataFrame({"a": [1, 2, 3, None] * 30, "b": ["x", "y", "y", "x"] * 30, "c": [0.5, 1.5, 2.5, None] * 30}))
+positions = sample_positions(scan.n_rows)
+columns, samples = zip(*table_figures(scan, positions))
+assert find_structure(scan, columns, samples, positions=positions).dependencies
+assert associate(scan.names, samples).pairs
+print(sorted({"pandas", "pyarrow", "scipy", "sklearn", "matplotlib"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
