@@ -326,15 +326,15 @@ TIMES = """async () => {
   const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)));
   const out = {}, best = async (name, before, work) => {
     let least = Infinity;
-    for (let i = 0; i < 3; i += 1) { before(i); await frame(); const begun = performance.now(); work(i); document.body.offsetHeight; least = Math.min(least, performance.now() - begun); }
+    for (let i = 0; i < 6; i += 1) { before(i); await frame(); const begun = performance.now(); work(i); document.body.offsetHeight; least = Math.min(least, performance.now() - begun); }
     out[name] = least;
   };
   const box = document.querySelector("input[type=search]"), type = (word) => { box.value = word; box.dispatchEvent(new Event("input")); };
   for (const key of ["name", "missing", "distinct", "alerts"]) await best(key, () => {}, () => document.querySelector(`th[data-key=${key}] button`).click());
-  await best("search", () => type(""), (i) => type(["1", "17", "reading_09"][i]));
+  await best("search", () => type(""), (i) => type(["1", "17", "reading_09", "2", "31", "9"][i]));
   await best("clear", () => type("zzz"), () => type(""));
   const scroll = document.querySelector(".mltp-scroll");
-  await best("scroll", (i) => (scroll.scrollTop = 0), (i) => { scroll.scrollTop = 9000 + 7000 * i; scroll.dispatchEvent(new Event("scroll")); });
+  await best("scroll", (i) => (scroll.scrollTop = 0), (i) => { scroll.scrollTop = 9000 + 5000 * i; scroll.dispatchEvent(new Event("scroll")); });
   return out;
 }"""
 
@@ -345,7 +345,7 @@ def test_two_thousand_columns_stay_responsive(visit, wide):
     assert page.locator(".mltp-tools [role=status]").inner_text() == "2,000 columns"
     assert page.locator(".mltp-cols tbody tr").count() < 100 and page.locator(".mltp-cols").get_attribute("aria-rowcount") == "2001"
     times = page.evaluate(TIMES)
-    assert all(t < 100 for t in times.values()), times
+    assert all(t < 100 for t in times.values()), str(times)
     page.reload()
     v.asked.clear()
     v.asked.append(v.url)
