@@ -199,7 +199,7 @@ def _lent(connection, closing):
     closing.callback(back)
     return backend
 
-# %% ../../nbs/20_profiling/34_connections.ipynb #439b24c2
+# %% ../../nbs/20_profiling/34_connections.ipynb #0a5032f2
 def _postgres_query(backend, text):
     "The Ibis table of a query, described without creating anything."
     import ibis
@@ -212,8 +212,7 @@ def _postgres_query(backend, text):
         kinds = [row[0] for row in cursor.execute(asked, (oids,)).fetchall()]
     unique = _unique(names)
     if unique != names:
-        quoted = ", ".join('"' + name.replace('"', '""') + '"' for name in unique)
-        text = f"SELECT * FROM ({text}\n) AS q({quoted})"
+        text = f"SELECT * FROM ({text}\n) AS q({', '.join(map(_quoted, unique))})"
     mapper = backend.compiler.type_mapper
     schema = ibis.schema({name: mapper.from_string(kind) for name, kind in zip(unique, kinds)})
     return SQLQueryResult(text, schema, backend).to_expr()
@@ -263,7 +262,7 @@ def _spark_type(kind):
     except Exception:  # a type Ibis does not know
         return dt.Interval("us") if "Interval" in type(kind).__name__ else dt.Unknown(raw_type=kind.simpleString())
 
-# %% ../../nbs/20_profiling/34_connections.ipynb #acca968c
+# %% ../../nbs/20_profiling/34_connections.ipynb #81b6599d
 class _Relation:
     "A DuckDB relation dressed as a connection: every query sees it under `name`."
 
@@ -287,13 +286,31 @@ def _relation(relation):
 
     names = _unique(relation.columns, str.casefold)
     if names != relation.columns:
-        relation = relation.project(", ".join(f'#{i} AS "{n.replace(chr(34), chr(34) * 2)}"' for i, n in enumerate(names, 1)))
+        relation = relation.project(", ".join(f"#{i} AS {_quoted(n)}" for i, n in enumerate(names, 1)))
     backend = Backend()
     name = f"mltoolkit_{uuid.uuid4().hex[:12]}"
-    backend.con = _Relation(relation, name)
+    backend.con, backend._record_batch_readers_consumed = _Relation(relation, name), {}
     mapper = backend.compiler.type_mapper
     schema = ibis.schema({n: mapper.from_string(str(t)) for n, t in zip(names, relation.types)})
     return DatabaseTable(name, schema, backend, Namespace()).to_expr()
+
+# %% ../../nbs/20_profiling/34_connections.ipynb #525bf4ba
+def _duckdb_query(backend, text):
+    "The Ibis table of a query in DuckDB."
+    import ibis
+    from ibis.expr.operations import SQLQueryResult
+
+    answer = backend.con.sql(text)
+    names = _unique(answer.columns, str.casefold)
+    mapper = backend.compiler.type_mapper
+    schema = ibis.schema({name: mapper.from_string(str(kind)) for name, kind in zip(names, answer.types)})
+    if names != answer.columns:
+        text = f"SELECT * FROM ({text}\n) AS q({', '.join(map(_quoted, names))})"
+    return SQLQueryResult(text, schema, backend).to_expr()
+
+
+def _quoted(name):
+    return '"' + name.replace('"', '""') + '"'
 
 # %% ../../nbs/20_profiling/34_connections.ipynb #26603e55
 @contextlib.contextmanager
@@ -323,7 +340,7 @@ def _expr(source, connection, engine, closing):
         return _relation(source)
     return _look_up(source, connection, closing)
 
-# %% ../../nbs/20_profiling/34_connections.ipynb #4d76ffd9
+# %% ../../nbs/20_profiling/34_connections.ipynb #8140aead
 def _as_table(source):
     "An Ibis table, or a column as a table."
     if not hasattr(source, "as_table"):
@@ -345,9 +362,8 @@ def _look_up(source, connection, closing):
     backend = _backend(connection, place, closing)
     if not is_query:
         return _named(backend, text, schema)
-    if backend.name == "postgres":
-        return _try(_postgres_query, backend, text)
-    return _try(backend.sql, text)
+    described = {"postgres": _postgres_query, "duckdb": _duckdb_query}.get(backend.name)
+    return _try(described, backend, text) if described else _try(backend.sql, text)
 
 
 def _backend(connection, place, closing):

@@ -13,11 +13,11 @@ from typing import NamedTuple
 from .columns import BINS, GRID, QUANTILES
 
 # %% auto #0
-__all__ = ['LEVELS', 'TOP', 'CUT', 'Plan', 'family_of', 'sql_function', 'plan_columns', 'as_text', 'first_round', 'value_groups',
-           'Spread', 'spread_rows', 'calendar', 'gap_sizes', 'long_gaps', 'distinct_rows', 'missing_rows',
-           'sample_columns']
+__all__ = ['LEVELS', 'TOP', 'CUT', 'Plan', 'family_of', 'sql_function', 'plan_columns', 'as_text', 'finite_of', 'first_round',
+           'value_groups', 'Spread', 'spread_rows', 'calendar', 'gap_sizes', 'long_gaps', 'distinct_rows',
+           'missing_rows', 'sample_columns']
 
-# %% ../../nbs/20_profiling/35_expressions.ipynb #78e0fdba
+# %% ../../nbs/20_profiling/35_expressions.ipynb #a97bd17a
 class Plan(NamedTuple):
     "How one column is worked on: its place, name, type as the source calls it, family, zone, and two expressions of the table."
 
@@ -25,8 +25,7 @@ class Plan(NamedTuple):
     name: str
     dtype: str
     family: str  # number, boolean, time, duration, text, nested
-    whole: bool  # an integer type
-    zone: bool  # a time with a zone, told in UTC
+    form: str  # integer, float, decimal; date, datetime, zoned; bytes; empty for the rest
     value: object  # normalised: number, boolean, epoch seconds, seconds or text; NaN is null
     moment: object  # time: the column as a timestamp, for the calendar; otherwise None
 
@@ -39,7 +38,7 @@ def family_of(kind):
         return "number"
     if kind.is_timestamp() or kind.is_date():
         return "time"
-    if kind.is_interval():
+    if kind.is_interval() or kind.is_time():
         return "duration"
     return "nested" if kind.is_array() or kind.is_map() or kind.is_struct() else "text"
 
@@ -67,7 +66,7 @@ def _number(value, backend):
     value = value.cast("float64")
     return value.isnan().ifelse(None, value)
 
-# %% ../../nbs/20_profiling/35_expressions.ipynb #a4ccc045
+# %% ../../nbs/20_profiling/35_expressions.ipynb #723d4489
 @functools.cache
 def sql_function(name, arguments, result, sort="scalar"):
     "The SQL function `name` of a backend as an Ibis function. `arguments`, `result`: types; None is any type."
@@ -93,13 +92,25 @@ def _seconds(value, backend):
         return sql_function("date_part", ("string", None), "float64")("epoch", value)
     moment = "timestamp('UTC')"
     if backend == "duckdb":
-        return sql_function("epoch", (None,), "float64")(_cast(value, moment) if value.type().is_date() else value)
+        if interval or value.type().is_time():
+            return sql_function("epoch", (None,), "float64")(value)
+        return _epoch_duckdb(_cast(value, moment) if value.type().is_date() else value)
     if backend == "pyspark":
         moment = _cast(ibis.literal("1970-01-01"), moment) + value if interval else _cast(value, moment)
         return sql_function("unix_micros", (None,), "int64")(moment) / 1e6
     return value.cast("int64").cast("float64") if interval else value.cast("timestamp").epoch_seconds().cast("float64")
 
-# %% ../../nbs/20_profiling/35_expressions.ipynb #4ce5c765
+# %% ../../nbs/20_profiling/35_expressions.ipynb #8deb4401
+def _epoch_duckdb(value):
+    "A DuckDB timestamp as seconds, infinite ones as infinite."
+    import ibis
+
+    seconds = sql_function("epoch", (None,), "float64")(value)
+    endless = sql_function("isinf", (None,), "boolean")(value)
+    later = value > _cast(ibis.literal("2000-01-01"), value.type())
+    return endless.ifelse(later.ifelse(float("inf"), float("-inf")), seconds)
+
+# %% ../../nbs/20_profiling/35_expressions.ipynb #87577a5e
 def plan_columns(table, backend):
     "A `Plan` for each column of an Ibis table. `backend`: the name of the backend, such as `postgres`."
     return [_plan(table, i, name, kind, backend) for i, (name, kind) in enumerate(table.schema().items())]
@@ -116,19 +127,27 @@ def _plan(table, i, name, kind, backend):
         moment = column.cast("timestamp") if kind.is_date() else column if family == "time" else None
     else:
         value = _hex(column, backend) if kind.is_binary() else _cast(column, "string")
-    zone = kind.is_timestamp() and kind.timezone is not None
-    return Plan(i, name, _type_name(kind, table), family, kind.is_integer(), zone, value, moment)
+    return Plan(i, name, _type_name(kind, table), family, _form(kind), value, moment)
+
+
+def _form(kind):
+    "What has to be known of a type beyond its family."
+    if kind.is_timestamp():
+        return "zoned" if kind.timezone is not None else "datetime"
+    tests = {"integer": kind.is_integer, "float": kind.is_floating, "decimal": kind.is_decimal}
+    tests |= {"date": kind.is_date, "bytes": kind.is_binary}
+    return next((form for form, test in tests.items() if test()), "")
 
 
 def as_text(plan, table):
     "The same column as text: what is left where a backend cannot compute with its values."
-    return plan._replace(family="text", whole=False, value=_cast(table[plan.name], "string"), moment=None)
+    return plan._replace(family="text", form="", value=_cast(table[plan.name], "string"), moment=None)
 
 
 def _hex(column, backend):
     "Bytes as hexadecimal text."
     if backend == "postgres":
-        return _cast(column.cast("string"), "string")
+        return sql_function("encode", (None, "string"), "string")(column, "hex")
     return sql_function("hex", (None,), "string")(column) if backend in ("duckdb", "pyspark") else _cast(column, "string")
 
 
@@ -145,7 +164,7 @@ def _type_name(kind, table):
 def _mapper(table):
     return table._find_backend(use_default=True).compiler.type_mapper
 
-# %% ../../nbs/20_profiling/35_expressions.ipynb #311f229c
+# %% ../../nbs/20_profiling/35_expressions.ipynb #0573c5e0
 LEVELS = tuple(sorted({*QUANTILES, *(i / (GRID - 1) for i in range(GRID))}))  # every quantile a profile holds
 _SPACES = "\t\n\x0b\x0c\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
 
@@ -153,6 +172,11 @@ _SPACES = "\t\n\x0b\x0c\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200
 def _ones(condition):
     "How many rows meet `condition`; null counts as no."
     return condition.ifelse(1, 0).sum()
+
+
+def finite_of(plan, value):
+    "A normalised number, time or duration with the infinite values as null."
+    return value if value.type().is_integer() else value.isinf().ifelse(None, value)
 
 
 def first_round(plan, value, *, quantiles="exact", ascii_only=False):
@@ -167,7 +191,7 @@ def first_round(plan, value, *, quantiles="exact", ascii_only=False):
         length = value.length()
         figures = {"known": value.count(), "shortest": length.min(), "mean_length": length.cast("float64").mean(), "longest": length.max()}
         return {**figures, "blank": _ones(~value.re_search(f"[^{spaces}]"))}
-    finite = value if plan.whole else value.isinf().ifelse(None, value)
+    finite = finite_of(plan, value)
     figures = {"known": value.count(), "finite": finite.count(), "min": finite.min(), "max": finite.max()}
     if quantiles != "none":
         figures["quantiles"] = _quantiles(finite.cast("float64"), quantiles)
@@ -175,10 +199,10 @@ def first_round(plan, value, *, quantiles="exact", ascii_only=False):
         return {**figures, **{f"off_{step}": _ones(_off(finite, step)) for step in (1, 60, 3600, 86400)}}
     figures |= {"mean": finite.cast("float64").mean(), "zeros": _ones(finite == 0), "negative": _ones(value < 0)}
     if plan.family == "number":
-        figures["fractions"] = _ones(finite != finite.floor()) if not plan.whole else _ones(finite.isnull() & finite.notnull())
+        figures |= {} if value.type().is_integer() else {"fractions": _ones(finite != _floor(finite))}
     return figures
 
-# %% ../../nbs/20_profiling/35_expressions.ipynb #27ed8f7d
+# %% ../../nbs/20_profiling/35_expressions.ipynb #a5497afa
 def _quantiles(finite, how):
     if how == "exact":
         return finite.quantile(list(LEVELS))
@@ -188,9 +212,14 @@ def _quantiles(finite, how):
     return approximate(finite, ibis.array(list(LEVELS)), 10_000)
 
 
+def _floor(value):
+    "The largest whole number up to a float, as a float: Ibis would make it an integer, which a large one does not fit."
+    return sql_function("floor", ("float64",), "float64")(value)
+
+
 def _off(seconds, step):
     "Whether a time is not a multiple of `step` seconds."
-    return (seconds / step).floor() * step != seconds
+    return _floor(seconds / step) * step != seconds
 
 # %% ../../nbs/20_profiling/35_expressions.ipynb #a63571ba
 TOP = 20  # most frequent values that are kept
@@ -220,7 +249,7 @@ def _part(groups, plan, number):
     shown = groups.v.substr(0, 61) if plan.family in ("text", "nested") else groups.v
     return groups.select(p=ibis.literal(number, "int64"), v=shown, a=groups.c.cast("int64"), b=ibis.literal(0, "int64"))
 
-# %% ../../nbs/20_profiling/35_expressions.ipynb #92e481e1
+# %% ../../nbs/20_profiling/35_expressions.ipynb #5c04963e
 class Spread(NamedTuple):
     "What the third round needs to know of a column: edges, centre and scale, and the limits beyond which values count as outliers."
 
@@ -236,12 +265,12 @@ def spread_rows(table, plan, spread):
     import ibis
 
     width = (spread.high - spread.low) / BINS
-    value = plan.value if plan.whole else plan.value.isinf().ifelse(None, plan.value)
+    value = finite_of(plan, plan.value)
     t = table.select(v=value.cast("float64")).filter(lambda t: t.v.notnull())
     t = t.group_by("v").aggregate(c=lambda t: t.count())
     if width > 0:
         share = (t.v.clip(spread.low, spread.high) - spread.low) / width
-        t = t.mutate(k=ibis.least(share.floor().cast("float64"), ibis.literal(BINS - 1.0, "float64")))
+        t = t.mutate(k=ibis.least(_floor(share), ibis.literal(BINS - 1.0, "float64")))
         above = ((t.k < BINS - 1) & (t.v >= (t.k + 1) * width + spread.low)).ifelse(1, 0)
         below = ((t.k > 0) & (t.v < t.k * width + spread.low)).ifelse(1, 0)
         t = t.mutate(bin=t.k + above - below)
@@ -276,10 +305,12 @@ def _sums(spread):
     powers = {f"z{p}": (lambda t, p=p: functools.reduce(lambda a, b: a * b, [t.z] * p, t.c.cast("float64")).sum()) for p in (1, 2, 3, 4)}
     return {"n": lambda t: t.c.sum(), **powers, "low": lambda t: outside(t, "low"), "high": lambda t: outside(t, "high")}
 
-# %% ../../nbs/20_profiling/35_expressions.ipynb #78722da4
+# %% ../../nbs/20_profiling/35_expressions.ipynb #c30b02ff
 def calendar(table, plan):
-    "Rows (hour, weekday with Monday 0, month, count)."
-    parts = {"hour": plan.moment.hour(), "weekday": plan.moment.day_of_week.index(), "month": plan.moment.month()}
+    "Rows (hour, weekday with Monday 0, month, 1 on the first of a month, count)."
+    at = plan.moment
+    first = (at.day() == 1).ifelse(1, 0)
+    parts = {"hour": at.hour(), "weekday": at.day_of_week.index(), "month": at.month(), "first": first}
     t = table.select(**{k: v.cast("int64") for k, v in parts.items()})
     return t.group_by(list(parts)).aggregate(c=lambda t: t.count())
 
@@ -288,20 +319,20 @@ def _gaps(table, plan):
     "One row for each gap in seconds between neighbouring distinct times."
     import ibis
 
-    finite = plan.value.isinf().ifelse(None, plan.value)
+    finite = finite_of(plan, plan.value)
     times = table.select(v=finite).filter(lambda t: t.v.notnull()).distinct()
     with_last = times.mutate(last=times.v.lag().over(ibis.window(order_by=times.v)))
     return with_last.filter(with_last.last.notnull()).select(gap=lambda t: (t.v - t.last).round(6))
 
 
 def gap_sizes(table, plan, n=2):
-    "Rows (gap, count): the `n` most frequent gaps, then (longest gap, 0)."
+    "Rows (gap, count): the `n` most frequent gaps, and (longest gap, minus how many gaps there are)."
     import ibis
 
     gaps = _gaps(table, plan)
     counts = gaps.group_by("gap").aggregate(c=lambda t: t.count())
     frequent = counts.order_by([ibis.desc("c"), "gap"]).limit(n).select("gap", c=lambda t: t.c.cast("int64"))
-    return ibis.union(frequent, gaps.aggregate(gap=gaps.gap.max()).mutate(c=ibis.literal(0, "int64")))
+    return ibis.union(frequent, gaps.aggregate(gap=gaps.gap.max(), c=-gaps.count().cast("int64")))
 
 
 def long_gaps(table, plan, longest):

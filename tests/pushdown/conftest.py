@@ -1,0 +1,211 @@
+"The flights in a PostgreSQL server and in Spark, started here and stopped here; and what it means that two profiles are the same."
+
+import contextlib
+import glob
+import math
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+PASSWORD = "s3cr:et @/pass"  # must never be seen in a message
+
+
+def _missing(what, reason):
+    "Skip, or fail where the server is required."
+    if os.environ.get(f"MLTOOLKIT_REQUIRE_{what}") == "1":
+        pytest.fail(f"MLTOOLKIT_REQUIRE_{what}=1, but {reason}")
+    pytest.skip(reason)
+
+
+def _packages(what, *modules):
+    for module in modules:
+        try:
+            __import__(module)
+        except ImportError:
+            _missing(what, f"the package {module} is not installed")
+
+
+@pytest.fixture(scope="session")
+def frame():
+    "All 336,776 flights with a time, a date, a truth value and a duration, as polars DataFrame."
+    import polars as pl
+
+    from mltoolkit.data.files import example_tables
+
+    flights = pl.read_parquet(example_tables()["flights"])
+    return flights.with_columns(
+        at=pl.col("time_hour").str.to_datetime("%Y-%m-%dT%H:%M:%SZ"),
+        late=pl.col("arr_delay") >= 60,
+        took=pl.duration(minutes=pl.col("air_time").cast(pl.Int64)),
+        on=pl.date("year", "month", "day"),
+    )
+
+
+@pytest.fixture(scope="session")
+def local(frame):
+    "The profile of every column by the local engine."
+    from mltoolkit.profiling.figures import profile_column
+
+    return {name: profile_column(frame[name]) for name in frame.columns}
+
+
+EXACT = """kind n missing distinct semantic blank infinite zeros negative sentinels mean std skew kurtosis min max quantiles grid histogram
+outliers most_frequent_count length time sensitive""".split()
+
+
+def _close(a, b, digits=9):
+    if isinstance(a, (int, float)) and isinstance(b, (int, float)):
+        return a == b or math.isclose(a, b, rel_tol=10**-digits, abs_tol=1e-9)
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(_close(a[k], b[k], digits) for k in a)
+    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
+        return len(a) == len(b) and all(_close(x, y, digits) for x, y in zip(a, b))
+    return a == b
+
+
+def _same(found, expected, without=()):
+    "Assert that every exact figure of two profiles of one column is equal, to 9 digits where it is a float."
+    for field in EXACT:
+        if field not in without:
+            a, b = getattr(found, field), getattr(expected, field)
+            rounded = field in ("grid", "histogram")  # to 6 digits
+            assert _close(a, b, 5 if rounded else 9), f"{found.name}.{field}: {a} is not {b}"
+    counts = [[count for _, count in column.top] for column in (found, expected)]
+    assert counts[0] == counts[1], found.name
+    least = min(counts[0], default=0)  # several values may share the last place
+    sure = [{(str(value), count) for value, count in column.top if count > least} for column in (found, expected)]
+    assert sure[0] == sure[1], found.name
+
+
+@pytest.fixture(scope="session")
+def same():
+    return _same
+
+
+def _server_user():
+    "The user that may run a server: root is refused."
+    if os.getuid():
+        return None
+    import pwd
+
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"
+
+
+def _binaries():
+    folders = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda p: int(re.search(r"/(\d+)/bin", p)[1]), reverse=True)
+    folders += [str(Path(found).parent)] if (found := shutil.which("initdb")) else []
+    return next((Path(folder) for folder in folders if (Path(folder) / "initdb").exists()), None)
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    "A PostgreSQL server with a user `ann`: `url`, `port`. Its folder is removed afterwards."
+    _packages("POSTGRES", "ibis", "psycopg", "sqlalchemy")
+    binaries = _binaries()
+    if binaries is None:
+        _missing("POSTGRES", "there are no PostgreSQL server binaries (Debian: postgresql)")
+    folder = Path(tempfile.mkdtemp(prefix="mltoolkit-postgres-"))
+    user = _server_user()
+    try:
+        yield from _served(binaries, folder, user)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _served(binaries, folder, user):
+    from urllib.parse import quote
+
+    (folder / "password").write_text(PASSWORD + "\n", encoding="utf-8")
+    if user:
+        shutil.chown(folder, user)
+        shutil.chown(folder / "password", user)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+
+    def run(program, *arguments):
+        done = subprocess.run([binaries / program, "-D", folder / "data", *arguments], capture_output=True, text=True, user=user, cwd=folder)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    run("initdb", "-A", "scram-sha-256", "-U", "ann", f"--pwfile={folder}/password", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+    settings = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=20 -c jit=off"
+    # The server holds on to its output: a pipe would never end.
+    starting = [binaries / "pg_ctl", "-D", folder / "data", "-w", "-t", "60", "-l", folder / "log", "-o", settings, "start"]
+    subprocess.run(starting, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
+    try:
+        yield SimpleNamespace(url=f"postgresql://ann:{quote(PASSWORD, safe='')}@127.0.0.1:{port}/postgres", port=port)
+    finally:
+        run("pg_ctl", "-m", "immediate", "stop")
+
+
+_TYPES = {"Int64": "bigint", "Float64": "double precision", "String": "text", "Boolean": "boolean", "Date": "date", "Datetime": "timestamp"}
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_server, frame):
+    "The server with all flights in the table `flights`; and `admin`, a connection that may write."
+    import polars as pl
+    import psycopg
+
+    with psycopg.connect(postgres_server.url, autocommit=True) as admin:
+        sql = ", ".join(f'"{name}" {_TYPES.get(kind.base_type().__name__, "interval")}' for name, kind in frame.schema.items())
+        admin.execute(f"CREATE TABLE flights ({sql})")
+        text = frame.with_columns(took=pl.col("took").dt.total_minutes().cast(pl.String) + " minutes").write_csv(include_header=False)
+        with admin.cursor().copy("COPY flights FROM STDIN (FORMAT csv)") as copy:
+            copy.write(text)
+        admin.execute("ANALYZE flights")
+        yield SimpleNamespace(**vars(postgres_server), admin=admin)
+
+
+def _java():
+    "The home of a Java that Spark 4 works with (17 or 21), or None."
+    homes = [os.environ.get("JAVA_HOME", ""), *sorted(glob.glob("/usr/lib/jvm/*17*")), *sorted(glob.glob("/usr/lib/jvm/*21*"))]
+    homes += [str(Path(shutil.which("java")).resolve().parent.parent)] if shutil.which("java") else []
+    for home in filter(None, homes):
+        with contextlib.suppress(OSError):
+            said = subprocess.run([f"{home}/bin/java", "-version"], capture_output=True, text=True).stderr
+            if re.search(r'version "(17|21)\b', said):
+                return home
+    return None
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory):
+    "A Spark session in local mode on two cores, on this machine's own address, without a user interface."
+    _packages("SPARK", "ibis", "pyspark")
+    home = _java()
+    if home is None:
+        _missing("SPARK", "there is no Java 17 or 21 (Debian: openjdk-17-jre-headless)")
+    folder = tmp_path_factory.mktemp("spark")
+    kept = {key: os.environ.get(key) for key in ("JAVA_HOME", "SPARK_LOCAL_IP")}
+    os.environ |= {"JAVA_HOME": home, "SPARK_LOCAL_IP": "127.0.0.1"}
+    from pyspark.sql import SparkSession
+
+    settings = {
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.memory": "1g",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.warehouse.dir": str(folder / "warehouse"),
+        "spark.local.dir": str(folder / "local"),
+        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.session.timeZone": "America/New_York",
+    }
+    builder = SparkSession.builder.master("local[2]").appName("mltoolkit tests")
+    for key, value in settings.items():
+        builder = builder.config(key, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    yield session
+    session.stop()
+    for key, value in kept.items():
+        os.environ.pop(key) if value is None else os.environ.update({key: value})
