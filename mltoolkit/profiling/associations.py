@@ -144,7 +144,7 @@ def _correlations(left, right, which, tracker):
 def _known(number, part, length):
     return np.ones(length, dtype=np.float32) if number.known is None else number.known[part].astype(np.float32)
 
-# %% ../../nbs/20_profiling/08_associations.ipynb #3c52de54
+# %% ../../nbs/20_profiling/08_associations.ipynb #448a0e95
 def _pearson(x, y):
     "Pearson's correlation of two float arrays without missing values; None where one does not vary or there are too few rows."
     if len(x) < FEWEST:
@@ -167,7 +167,7 @@ def _rerank(ranks):
     middle -= counts
     return (middle[twice] + 1) / 2
 
-
+# %% ../../nbs/20_profiling/08_associations.ipynb #cb35a830
 def _pair_correlations(a, b, at_least=0.0):
     """Pearson, Pearson of the clipped values and Spearman of two `_Number` on the rows where both are known; None where undefined.
 
@@ -371,7 +371,7 @@ def _clusters_and_order(strength):
         clusters = [sorted(g) for g in groups.values() if len(g) > 1]
     return sorted(clusters, key=lambda g: (-len(g), g)), [i for g in groups.values() for i in g]
 
-# %% ../../nbs/20_profiling/08_associations.ipynb #8a1793d3
+# %% ../../nbs/20_profiling/08_associations.ipynb #40ee68d6
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Associations(Result):
     "How strongly the columns of a table are related, pair by pair, in a sample of its rows."
@@ -398,7 +398,7 @@ def to_frame(self: Associations):
 
     return pd.DataFrame(list(self.pairs), columns=["a", "b", "measure", "value", "pearson", "spearman"])
 
-
+# %% ../../nbs/20_profiling/08_associations.ipynb #8328b4f7
 @patch
 def summary(self: Associations):
     first = f"{self.pairs[0]['a']} and {self.pairs[0]['b']} ({self.pairs[0]['value']:.3g})" if self.pairs else "none"

@@ -71,7 +71,7 @@ class Identities:
         values = self.scan.take(i, self.positions)
         return hash_values(values), values.is_not_null().to_numpy()
 
-# %% ../../nbs/20_profiling/08_dependencies.ipynb #5d8d0693
+# %% ../../nbs/20_profiling/08_dependencies.ipynb #7dca8f9f
 def _line(x, y):
     "(scale, offset) if y = scale x + offset in all known rows, which must be the same in both; else None."
     known = np.isfinite(x)
@@ -95,7 +95,7 @@ def _line(x, y):
     offset = offset if abs(offset) > 1e-9 * middle else 0.0
     return (float(scale), offset) if np.abs(y - scale * x - offset).max() <= 1e-6 * middle else None
 
-
+# %% ../../nbs/20_profiling/08_dependencies.ipynb #470ac563
 def _line_copies(columns, ids, cancel):
     "(a, b, scale, offset) for number columns that are straight lines of a column to their left, in the sample."
     use = [i for i, s in enumerate(ids.samples) if s.values is not None and columns[i].distinct > 1 and columns[i].kind not in _NO_VALUES]
@@ -124,7 +124,7 @@ def _line_copies(columns, ids, cancel):
             cancel.check()
     return sorted(found, key=lambda c: c[:2])
 
-# %% ../../nbs/20_profiling/08_dependencies.ipynb #ea039c46
+# %% ../../nbs/20_profiling/08_dependencies.ipynb #3d688273
 _NO_VALUES = ("constant", "nested")
 _HEAD = 1_000
 MOST_FINDINGS = 200
@@ -145,7 +145,7 @@ def _plain(values):
     number = kind.is_numeric() or kind == pl.Boolean
     return values.cast(pl.Float64).fill_nan(None) if number else values.cast(pl.String, strict=False)
 
-
+# %% ../../nbs/20_profiling/08_dependencies.ipynb #39d19e44
 def _other_copies(scan, columns, samples):
     "(a, b, 1, 0) for columns of which at least one is no number and that begin alike."
     groups, found = {}, []
@@ -163,7 +163,7 @@ def _other_copies(scan, columns, samples):
                 found.append((a, i, 1.0, 0.0))
     return found
 
-# %% ../../nbs/20_profiling/08_dependencies.ipynb #fd57f4fe
+# %% ../../nbs/20_profiling/08_dependencies.ipynb #880fb5de
 def _is_copy(scan, a, b, scale, offset, cancel):
     "Whether the column at place `b` is the line of the one at `a`, in all rows."
     for parts in side_by_side(scan, (a, b), cancel):
@@ -183,7 +183,7 @@ def _is_copy(scan, a, b, scale, offset, cancel):
             return False
     return True
 
-
+# %% ../../nbs/20_profiling/08_dependencies.ipynb #cc24fa83
 def _copies(scan, columns, ids, notes, cancel):
     "Dicts of the copies, verified on all rows, and the places of the columns that are copies."
     candidates = sorted([*_line_copies(columns, ids, cancel), *_other_copies(scan, columns, ids.samples)])
@@ -197,7 +197,7 @@ def _copies(scan, columns, ids, notes, cancel):
             found.append({"determinant": scan.names[a], "dependent": scan.names[b], "share": 1.0, "kind": "copy"} | line)
     return found, places | {b for _, b, _, _ in candidates[MOST_FINDINGS:]}
 
-# %% ../../nbs/20_profiling/08_dependencies.ipynb #d5809d05
+# %% ../../nbs/20_profiling/08_dependencies.ipynb #9facb3fc
 _LEVELS_AT_MOST, _REPEATED = 100_000, 5  # values of a column that may determine others, and rows a value on average
 _LUCK = 20.7  # minus the logarithm of one in a billion
 
@@ -209,7 +209,7 @@ def _determinants(columns, skip):
     most = max((columns[i].distinct for i in left), default=0)
     return left, [i for i in alive if columns[i].distinct <= 1.05 * most]
 
-
+# %% ../../nbs/20_profiling/08_dependencies.ipynb #99257690
 def _screen_pairs(ids, left, right, cancel):
     "Pairs (a, b) of places where b follows from a in some thousand sampled rows."
     rows = np.unique(np.linspace(0, ids.n - 1, int(np.clip(8_000_000 // max(1, len(right)), 2_000, 20_000)))[: ids.n].astype(int))
@@ -262,7 +262,7 @@ def _hold_in_sample(ids, pairs, cancel):
             found.append((a, b))
     return found
 
-# %% ../../nbs/20_profiling/08_dependencies.ipynb #9f179e1b
+# %% ../../nbs/20_profiling/08_dependencies.ipynb #b56e3f4e
 class _Rule:
     "Does b follow from a? Fed with pieces of both; keeps each value of a once, with its b."
 
@@ -291,7 +291,7 @@ class _Rule:
     def one_to_one(self):
         return len(np.unique(self.values)) == len(self.values)
 
-
+# %% ../../nbs/20_profiling/08_dependencies.ipynb #897c41ef
 def _in_order(hashed, known):
     "The rows in the order of a column's hashes, without the missing ones: positions, hashes, starts of each new hash."
     rows = np.flatnonzero(known)
@@ -320,12 +320,12 @@ def _verify(scan, pairs, cancel):
                 cancel.check()
     return [rule for rule in rules if rule.holds and rule.rows]
 
-
+# %% ../../nbs/20_profiling/08_dependencies.ipynb #e6ebc8d6
 def _known(values):
     "Which values of a Series are known: neither null nor NaN."
     return (values.is_not_null() & values.is_not_nan().fill_null(False) if values.dtype.is_float() else values.is_not_null()).to_numpy()
 
-# %% ../../nbs/20_profiling/08_dependencies.ipynb #1c8914c4
+# %% ../../nbs/20_profiling/08_dependencies.ipynb #cc3fceb2
 _PAIRS = 100
 
 
@@ -345,7 +345,7 @@ def _direct(edges):
         after.setdefault(a, set()).add(b)
     return [(a, b) for a, b in edges if not any(b in after.get(c, ()) for c in after[a] if c != b)]
 
-
+# %% ../../nbs/20_profiling/08_dependencies.ipynb #6ce1cc77
 def dependencies(scan, names, samples, columns, *, positions=None, notes=None, cancel=None):
     """Columns that follow from one other column: dicts with determinant, dependent, share (of the rows: 1.0), kind and rows.
 

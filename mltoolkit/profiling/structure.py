@@ -90,7 +90,7 @@ def _single_keys(scan, columns, samples, cancel):
     honest = [i for i in found if not _measured(columns[i], samples[i] if samples else None)]
     return honest or found
 
-# %% ../../nbs/20_profiling/09_structure.ipynb #a3949f2a
+# %% ../../nbs/20_profiling/09_structure.ipynb #049088e8
 _SCREENED, _RETRIED, _VERIFIED, _PAIR_KEYS = 2_000, 200, 50, 5  # pairs tried on 2,000 rows, on the sample, on all rows; and reported
 
 
@@ -113,7 +113,7 @@ def _together(ids, pair, rows=slice(None)):
     "One number for each sampled row that stands for its values in both columns."
     return ids.of(pair[0])[0][rows] * np.uint64(0x9E3779B97F4A7C15) + ids.of(pair[1])[0][rows]
 
-
+# %% ../../nbs/20_profiling/09_structure.ipynb #bb963bba
 def _pair_keys(scan, columns, ids, notes, cancel):
     "Pairs of places that identify every row."
     candidates, found, checks = _key_candidates(columns, ids.samples), [], 0
@@ -184,10 +184,10 @@ def missing_patterns(names, samples):
         out.append({"columns": gone, "rows": int(counts[k]), "share": int(counts[k]) / n})
     return tuple(out)
 
-# %% ../../nbs/20_profiling/09_structure.ipynb #0ef74c4b
+# %% ../../nbs/20_profiling/09_structure.ipynb #3b64768e
 _CHANCE = 13.8  # minus the logarithm of one in a million
 
-
+# %% ../../nbs/20_profiling/09_structure.ipynb #4aeecb61
 def missing_together(names, samples, *, notes=None):
     """Columns whose missing rows coincide or contain each other, in the sample: dicts with kind, columns and rows.
 
@@ -220,7 +220,7 @@ def missing_together(names, samples, *, notes=None):
         notes.append(f"{len(out):,} groups of columns go missing together; {MOST_FINDINGS} are listed")
     return tuple(out[:MOST_FINDINGS])
 
-# %% ../../nbs/20_profiling/09_structure.ipynb #76212f85
+# %% ../../nbs/20_profiling/09_structure.ipynb #16246b95
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Structure(Result):
     "What identifies a row, which rows repeat, what goes missing together, and which columns follow from others."
@@ -246,7 +246,7 @@ def summary(self: Structure):
     figures = {"rows": self.n_rows, "duplicates": self.duplicates if self.duplicates is not None else "not counted", "keys": keys}
     return figures | {"missing_patterns": len(self.missing_patterns), "dependencies": len(self.dependencies)}
 
-
+# %% ../../nbs/20_profiling/09_structure.ipynb #42730e5f
 @patch
 def to_frame(self: Structure):
     "The dependencies as a pandas DataFrame: determinant, kind, dependent, share, rows, scale, offset."
