@@ -126,7 +126,7 @@ def _ranked(rows, names):
     seen = set()
     return tuple(r for r in rows if (r["column"], r["code"]) not in seen and not seen.add((r["column"], r["code"])))
 
-# %% ../../nbs/20_profiling/15_target.ipynb #6aafed05
+# %% ../../nbs/20_profiling/15_target.ipynb #88726cc2
 def relate(frame, target, *, positive=True, time=None, group=None, id=None, sensitive=(), random_state=0, progress=None, cancel=None):
     """The `Relation` of the columns of a pandas DataFrame to one of them, the target: a class of two or more, or a number.
 
@@ -148,6 +148,8 @@ def relate(frame, target, *, positive=True, time=None, group=None, id=None, sens
         parts = _structure(frame, view, scores, rows, hidden=hidden, **roles)
         rows += parts.pop("rows")
         tracker.step("segments and splits")
+    if time is None and len(times) > 1:
+        notes.append("without a time role, times that lie after the moment of the question could not be looked for")
     absent = [f"{target} is never missing, so columns that go missing with it could not be looked for"] * bool(view.known.all())
     return Relation(name=target, kind=view.kind, n_rows=len(frame), target=describe_target(view), relation=relation_table(scores),
                     alerts=_ranked(rows, names), notes=absent + notes, **parts)  # fmt: skip

@@ -76,7 +76,7 @@ def _given_away(scores, view, accused):
         found.append(row(s.column, "MLT301", "error" if coverage[0] >= 0.5 else "warning", text, hits / size, *coverage))
     return found
 
-# %% ../../nbs/20_profiling/13_traces.ipynb #392d0d65
+# %% ../../nbs/20_profiling/13_traces.ipynb #ab6d4111
 def copy_rows(frame, view, scores):
     "MLT307 for the columns whose score makes a near-copy possible."
     found = []
@@ -91,11 +91,13 @@ def copy_rows(frame, view, scores):
 
 def _match(codes, labels):
     "Rows in the best translation of each label into a code of its own, the label of the second largest match, the agreement of chance."
-    pairs, counts = np.unique(np.stack([labels, codes]), axis=1, return_counts=True)
-    best = {}
-    for label, code, n in sorted(zip(*pairs.tolist(), counts.tolist()), key=lambda t: -t[2]):
-        if label not in best and code not in {c for c, _ in best.values()}:
+    width = int(codes.max()) + 1
+    pairs, counts = np.unique(labels.astype("int64") * width + codes, return_counts=True)
+    best, used = {}, set()
+    for label, code, n in sorted(zip((pairs // width).tolist(), (pairs % width).tolist(), counts.tolist()), key=lambda t: -t[2]):
+        if label not in best and code not in used:
             best[label] = code, n
+            used.add(code)
     n, label_n, code_n = len(codes), np.bincount(labels), np.bincount(codes)
     chance = sum(label_n[label] * code_n[code] for label, (code, _) in best.items()) / n**2
     sizes = sorted((n for _, n in best.values()), reverse=True)
@@ -187,7 +189,7 @@ def _stretches(seconds, n):
         return codes
     return np.searchsorted(np.sort(seconds), seconds, side="left") * max(1, n // 50) // max(1, n)
 
-# %% ../../nbs/20_profiling/13_traces.ipynb #3acd1a04
+# %% ../../nbs/20_profiling/13_traces.ipynb #50561316
 def _numeric_target(view, order):
     "The target as one number a row: classes in the order in which they come."
     if view.kind != "multiclass":
@@ -205,7 +207,7 @@ def _order_row(column, what, score, order, view, times):
     if force < _FORCE["warning"] or lower < 0.3:
         return None, None
     text = f"{what} tells {view.name} with {_figure(score)}"
-    left, name = min(((_left(order, view, seconds), name) for name, seconds in times.items()), default=(None, ""))
+    left, name = min(((_left(order, view, seconds, score.how), name) for name, seconds in times.items()), default=(None, ""))
     if left is not None and left < _FORCE["warning"]:
         return None, f"{text}, but only through time: the rows follow {name}"
     if left is not None:
@@ -213,14 +215,18 @@ def _order_row(column, what, score, order, view, times):
     severity = "error" if column is not None and lower >= _FORCE["error"] else "warning"
     return row("" if column is None else column, "MLT306", severity, text, score.value, score.lower, score.upper), None
 
-# %% ../../nbs/20_profiling/13_traces.ipynb #828d305d
-def _left(order, view, seconds):
-    "What is left of an order within stretches of time; 1 where hardly a row has a time."
+# %% ../../nbs/20_profiling/13_traces.ipynb #776f782c
+def _left(order, view, seconds, how):
+    "What is left of an order within stretches of time; 1 where hardly a row has a time. By bins: of what they say instead."
     known = ~(np.isnan(seconds) | np.isnan(order))
-    if known.sum() < 50:
+    n = int(known.sum())
+    if n < 50:
         return 1.0
-    target = _numeric_target(view, np.nan_to_num(order))[known]
-    return _within(order[known], target, _stretches(seconds[known], int(known.sum())))
+    target, order = _numeric_target(view, np.nan_to_num(order))[known], order[known]
+    if how == "bins":
+        bins = np.argsort(np.argsort(order)) * min(max(n // 40, 2), 50) // n
+        order = (np.bincount(bins, weights=target) / np.bincount(bins))[bins]
+    return _within(order, target, _stretches(seconds[known], n))
 
 
 def _figure(score):

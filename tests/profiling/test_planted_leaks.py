@@ -138,6 +138,15 @@ def test_rows_sorted_by_the_target(kind, time):
     assert found(frame, "", time=time) == set()
 
 
+@pytest.mark.parametrize("time", [None, "asked"])
+def test_rows_with_the_positive_ones_in_the_middle(time):
+    rng, frame = base("binary", 8)
+    hit = np.flatnonzero(frame["y"])
+    rest = np.flatnonzero(~frame["y"])
+    middle = frame.iloc[np.concatenate([rest[:900], hit, rest[900:]])].reset_index(drop=True)
+    assert found(middle, "", time=time) == {"MLT306"}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_moment_after_the_question(kind):
     rng, frame = base(kind, 9)
