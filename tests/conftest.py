@@ -1,4 +1,4 @@
-"Fixtures every folder uses, and the rule that a required browser run really drove a browser."
+"Fixtures every folder uses, and the rule that a required run really drove a browser, a PostgreSQL server and Spark."
 
 import os
 import shutil
@@ -11,6 +11,11 @@ os.environ.setdefault("MPLBACKEND", "agg")
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 REQUIRE_BROWSER = os.environ.get("MLTOOLKIT_REQUIRE_BROWSER") == "1"
+DRIVEN = {  # what MLTOOLKIT_REQUIRE_<name>=1 asks for: where its tests are, and what they do
+    "BROWSER": ("browser/", "drove Chromium"),
+    "POSTGRES": ("pushdown/test_pushdown_postgres", "asked PostgreSQL"),
+    "SPARK": ("pushdown/test_pushdown_spark", "asked Spark"),
+}
 
 
 @pytest.fixture(scope="session")
@@ -60,17 +65,21 @@ def pytest_runtest_setup(item):
 
 
 def pytest_terminal_summary(terminalreporter):
-    ran = _browser_passes(terminalreporter)
-    terminalreporter.write_line(f"browser tests that drove Chromium: {ran}")
+    for name, (_, what) in DRIVEN.items():
+        terminalreporter.write_line(f"{name.lower()} tests that {what}: {_passes(terminalreporter, name)}")
 
 
 def pytest_sessionfinish(session, exitstatus):
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    asked = session.config.option.markexpr or session.config.option.keyword or len(session.config.args) != 1
-    if REQUIRE_BROWSER and not asked and exitstatus == 0 and reporter and _browser_passes(reporter) == 0:
-        reporter.write_line("MLTOOLKIT_REQUIRE_BROWSER=1, but no browser test passed", red=True)
-        session.exitstatus = 1
+    whole = [session.config.invocation_params.dir / arg for arg in session.config.args] == [ROOT / "tests"]
+    asked = session.config.option.markexpr or session.config.option.keyword or not whole
+    for name in DRIVEN:
+        required = os.environ.get(f"MLTOOLKIT_REQUIRE_{name}") == "1"
+        if required and not asked and exitstatus == 0 and reporter and _passes(reporter, name) == 0:
+            reporter.write_line(f"MLTOOLKIT_REQUIRE_{name}=1, but no {name.lower()} test passed", red=True)
+            session.exitstatus = 1
 
 
-def _browser_passes(reporter):
-    return sum("tests/browser/" in report.nodeid or report.nodeid.startswith("browser/") for report in reporter.stats.get("passed", []))
+def _passes(reporter, name):
+    where = DRIVEN[name][0]
+    return sum(f"/{where}" in f"/{report.nodeid}" for report in reporter.stats.get("passed", []))

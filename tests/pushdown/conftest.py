@@ -56,8 +56,7 @@ def local(frame):
     return {name: profile_column(frame[name]) for name in frame.columns}
 
 
-EXACT = """kind n missing distinct semantic blank infinite zeros negative sentinels mean std skew kurtosis min max quantiles grid histogram
-outliers most_frequent_count length time sensitive""".split()
+EXACT = ["kind", "n", "missing", "distinct", "semantic", "blank", "infinite", "zeros", "negative", "sentinels", "mean", "std", "skew", "kurtosis", "min", "max", "quantiles", "grid", "histogram", "outliers", "most_frequent_count", "length", "time", "sensitive"]
 
 
 def _close(a, b, digits=9):
