@@ -130,14 +130,14 @@ def _codes(p):
 def _plain(value):
     return f'"{value}"' if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
 
-# %% ../../nbs/20_profiling/22_alerts.ipynb #6043b268
+# %% ../../nbs/20_profiling/22_alerts.ipynb #b8366623
 SKEWED = 5.0  # |skewness| from which it is worth a word
 BEYOND, FAR = 0.01, 10.0  # share of values beyond the outlier limits, and distance in IQR of the farthest, from which it is
 
 
 def _spread(p):
     known = p.n - p.missing
-    if p.kind == "number" and known >= 100:
+    if p.kind == "number" and known >= 100 and p.most_frequent_count < 0.95 * known:
         if p.skew is not None and abs(p.skew) >= SKEWED:
             yield alert("MLT113", p.name, f"its skewness is {p.skew:.3g}", p.skew)
         yield from _outliers(p, known)
