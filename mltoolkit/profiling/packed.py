@@ -57,7 +57,7 @@ class Texts:
     def __iter__(self):
         return iter(self.seen)
 
-# %% ../../nbs/20_profiling/47_packed.ipynb #cb338cda
+# %% ../../nbs/20_profiling/47_packed.ipynb #6ccbc94b
 def _value(value, cut):
     "A value of a column as JSON: a number, or one line of text."
     return number(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else clean(value, cut)
@@ -83,7 +83,7 @@ def pack_column(p, detail, texts, marks):
     kept = {k: v for k, v in kept.items() if v not in (None, "", [], {}) and (v or k in "mu")}
     return kept if p.sensitive else kept | _pack_values(p, detail, texts)
 
-
+# %% ../../nbs/20_profiling/47_packed.ipynb #d5749d29
 def _label(semantic):
     "A semantic type in words."
     if not semantic:
@@ -92,7 +92,7 @@ def _label(semantic):
 
     return SEMANTICS[semantic][0] if semantic in SEMANTICS else semantic.replace("_", " ")
 
-# %% ../../nbs/20_profiling/47_packed.ipynb #4588726f
+# %% ../../nbs/20_profiling/47_packed.ipynb #8d12b4cf
 _MOMENTS = {"av": "mean", "sd": "std", "sk": "skew", "ku": "kurtosis", "lo": "min", "hi": "max", "g": "negative"}
 _AT = ("0.01", "0.05", "0.25", "0.5", "0.75", "0.95", "0.99")
 
@@ -115,7 +115,7 @@ def _pack_values(p, detail, texts):
     kept |= {"S": _flat(p.sentinels, 8, detail.text), "w": _flat(p.words, detail.words, 24), "T": _pack_time(p.time, detail)}
     return {k: v for k, v in kept.items() if v not in (None, [], {})}
 
-
+# %% ../../nbs/20_profiling/47_packed.ipynb #50d35385
 def _pack_time(time, detail):
     if not time:
         return None

@@ -84,7 +84,7 @@ def plain(value):
         return ("-" if value < 0 else "") + f"{math.floor(abs(rounded) + 0.5):,}"
     return f"{rounded:.4g}"
 
-# %% ../../nbs/20_profiling/45_pictures.ipynb #bfa6ba7e
+# %% ../../nbs/20_profiling/45_pictures.ipynb #4075297c
 _UNITS = (("y", 31_557_600), ("d", 86_400), ("h", 3_600), ("min", 60))
 
 
@@ -107,7 +107,7 @@ def moment(text):
     clock = re.sub(r"^(\d\d:\d\d):00$", r"\1", clock)
     return day if clock == "00:00" else f"{day} {clock}{'' if zone in ('+00:00', 'Z') else zone}"
 
-
+# %% ../../nbs/20_profiling/45_pictures.ipynb #8d158754
 def figure(value, kind="number"):
     "One value of a column of this `kind`, as text. Not escaped."
     if value is None:
@@ -118,7 +118,7 @@ def figure(value, kind="number"):
         return f"{int(value) // 100:02d}:{int(value) % 100:02d}"
     return lasting(value) if kind == "duration" else plain(value)
 
-# %% ../../nbs/20_profiling/45_pictures.ipynb #c45fd61b
+# %% ../../nbs/20_profiling/45_pictures.ipynb #e0a4adc6
 def spark(counts):
     "Bars of 96 x 22 pixels for up to 24 counts, as one path; empty text for no counts."
     if not counts:
@@ -139,7 +139,7 @@ def meter(value, tone=""):
     width = max(2.0 if value > 0 else 0.0, min(100.0, 100 * value))
     return f'<span class="mltp-m{" " + tone if tone else ""}" aria-hidden="true"><i style="width:{_n(width)}%"></i></span>'
 
-
+# %% ../../nbs/20_profiling/45_pictures.ipynb #bd49b87d
 def interval(value, lower, upper, *, low=0.0, high=1.0):
     "A dot at `value` and a line from `lower` to `upper` (numbers or None) on a scale from `low` to `high`."
     size = (high - low) or 1.0

@@ -87,7 +87,7 @@ def _head(profile):
     counted = f'<p class="mltp-count">{chips or _chip("ok", "no alerts")}</p>'
     return f'<div class="mltp-head"><h2>{name}</h2><p class="mltp-facts">{facts}</p>{counted}</div>{note}'
 
-# %% ../../nbs/20_profiling/50_report.ipynb #346869c0
+# %% ../../nbs/20_profiling/50_report.ipynb #e6bf32da
 _MOST = {"info": 40, "warning": 60, "error": 100}  # columns of a group that are listed; the table of columns shows the rest
 
 
@@ -106,7 +106,7 @@ def _alerts(profile, place, detail):
     groups = "\n".join(_group(*key, found, place, detail) for key, found in _grouped(profile.alerts).items())
     return f'<h4 class="mltp-unseen">Alerts</h4><div class="mltp-alerts">{groups}</div>'
 
-
+# %% ../../nbs/20_profiling/50_report.ipynb #e640c60f
 def _group(severity, code, found, place, detail):
     "One kind of alert as `<details>`."
     columns = [a for a in found if a["column"] in place]
@@ -201,7 +201,7 @@ def _sheet(heads, rows, caption):
     table = f'<table class="mltp-t mltp-cols" aria-label="{caption}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     return f'<div class="mltp-two"><div class="mltp-sheet"><div class="mltp-scroll">{table}</div></div></div>'
 
-# %% ../../nbs/20_profiling/50_report.ipynb #52101a70
+# %% ../../nbs/20_profiling/50_report.ipynb #e7d66c1b
 def _section(tab, *parts):
     "A part of the report with its heading; nothing where there is nothing to say."
     inside = "\n".join(part for part in parts if part)
@@ -222,7 +222,7 @@ def _target(profile, place):
     sides = _side(_relation(profile, place), _time(profile) + _segments(profile, place))
     return _section("Target", name, _about(t), _advice(profile), sides)
 
-
+# %% ../../nbs/20_profiling/50_report.ipynb #11c10731
 def _about(t):
     "The target in a sentence or two."
     parts, known = [], t.get("known")
@@ -244,7 +244,7 @@ def _about(t):
 def _three_digits(value):
     return plain(float(f"{value:.3g}"))
 
-# %% ../../nbs/20_profiling/50_report.ipynb #8eb89fcf
+# %% ../../nbs/20_profiling/50_report.ipynb #5f483178
 def _advice(profile):
     "How to split, and why."
     s = profile.splits
@@ -258,7 +258,7 @@ def _advice(profile):
     why = clean(s.get("reason", "")).rstrip(".")
     return f"<p><b>{words[0]}</b>{' '.join(['', *words[1:]])}{f': {said(why)}' if why else ''}.</p>"
 
-
+# %% ../../nbs/20_profiling/50_report.ipynb #a6ce896d
 def _relation(profile, place, most=25):
     "The best columns, each alone, with interval."
     label, base, rows = scores(profile)
@@ -277,7 +277,7 @@ def _relation(profile, place, most=25):
     table = _table(["column", f">{label}", ">95 % interval", "", "how"], shown)
     return f"<h4>What each column tells about it</h4><p>{esc(chance)}</p>{table}{rest}"
 
-# %% ../../nbs/20_profiling/50_report.ipynb #32c756a3
+# %% ../../nbs/20_profiling/50_report.ipynb #2986c9c0
 def _rates(rows):
     "`(key, say)`: prevalence as a share, or a mean as a number."
     key = "prevalence" if any(r.get("prevalence") is not None for r in rows) else "mean"
@@ -303,7 +303,7 @@ def _whole_columns(rows, most):
         kept += own
     return kept[:most]
 
-
+# %% ../../nbs/20_profiling/50_report.ipynb #93a2dfd3
 def _segments(profile, place, most=30):
     rows = [r for r in profile.segments if not (r["column"] in place and profile.columns[place[r["column"]]].sensitive)]
     if not rows:
@@ -392,7 +392,7 @@ def _dependency(d, place):
     verb = esc(words.get(d["kind"]) or clean(d["kind"], 40))
     return [_column(d["determinant"], place), verb, _column(d["dependent"], place), share(d.get("share", 1))]
 
-# %% ../../nbs/20_profiling/50_report.ipynb #5a0d71a6
+# %% ../../nbs/20_profiling/50_report.ipynb #58346f3a
 _ORDER = ("type changed", "removed", "drifted", "added", "same")
 
 
@@ -413,7 +413,7 @@ def _drift(profile, place):
     rest = f'<details class="mltp-fold">{rest}</details>'
     return _section("Drift", head, table, rest if same else "")
 
-
+# %% ../../nbs/20_profiling/50_report.ipynb #a308287c
 def _drift_table(rows, place, profile):
     shown = []
     for r in rows:
@@ -428,7 +428,7 @@ def _drift_table(rows, place, profile):
     heads = ["column", "status", ">PSI (95 % interval)", ">Jensen-Shannon", ">Wasserstein, sd", ">missing", "~new levels", "~note"]
     return _table(heads, shown)
 
-# %% ../../nbs/20_profiling/50_report.ipynb #573fae98
+# %% ../../nbs/20_profiling/50_report.ipynb #515316b4
 LIMIT = 1_900_000  # bytes beyond which a page is built with less detail
 
 
@@ -448,7 +448,7 @@ def profile_html(profile, *, whole_page=True):
     meta = '<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
     return f'<!doctype html>\n<html lang="en"><head>{meta}{title}</head><body>\n{text}</body></html>\n'
 
-
+# %% ../../nbs/20_profiling/50_report.ipynb #b9149151
 def _report(profile, detail, whole_page):
     "The root element with everything in it."
     place = {p.name: i for i, p in enumerate(profile.columns)}
