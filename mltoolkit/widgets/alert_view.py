@@ -57,7 +57,7 @@ def _row(code, what, where, fix, rules):
     hear = select(f"how to treat {code}", "alert", HEAR, rules.get(code), key=code, unseen=True)
     return table_row(ALERT_COLUMNS, {"what": what, "where": where, "do": tag("span", fix, class_="mlt-dim"), "hear": hear}, key=code)
 
-# %% ../../nbs/70_widgets/23_alert_view.ipynb #fa582980
+# %% ../../nbs/70_widgets/23_alert_view.ipynb #e8c0b991
 def table_facts(profile):
     "Facts about the whole table as pairs of words; only what is known."
     out = []
@@ -80,7 +80,9 @@ def table_sentences(profile):
     "Advice about the table in sentences: the split it calls for, what goes missing together, and the profile's notes."
     said = []
     if profile.splits.get("reason"):
-        said.append(profile.splits["reason"])
+        words = {"time": "in time", "grouped": "by group", "random": "at random", "stratified": "by class"}
+        kind = words.get(profile.splits.get("kind"), "with care")
+        said.append(f"Split {kind}: {profile.splits['reason'].rstrip('.')}.")
     for pattern in list(profile.missing_patterns or ())[:3]:
         if len(pattern["columns"]) > 1:
             names = ", ".join(pattern["columns"][:6]) + (f" and {len(pattern['columns']) - 6} more" if len(pattern["columns"]) > 6 else "")

@@ -85,7 +85,7 @@ def relation_of(profile):
 def _value(row):
     return row.get("value", row["auc"])
 
-# %% ../../nbs/70_widgets/21_column_card.ipynb #0adc4acd
+# %% ../../nbs/70_widgets/21_column_card.ipynb #26611c87
 def bars_of(column):
     "The counts that picture a column: its histogram, or how often its most frequent values occur; perhaps empty."
     if column.histogram and len(column.histogram.get("counts", ())):
@@ -101,9 +101,11 @@ def value_text(column, value):
         return f"{int(value) // 100:02d}:{int(value) % 100:02d}"
     if column.kind == "datetime":
         return str(value).replace("T", " ")[:16]
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10_000:
+        return str(value)  # a year is written without a comma
     return cell_text(value)
 
-# %% ../../nbs/70_widgets/21_column_card.ipynb #6efe8346
+# %% ../../nbs/70_widgets/21_column_card.ipynb #6f5dec00
 def key_figures(column, relation, *, measure="AUC", hidden=False):
     "The first figures of the card, as pairs of words. Of a `hidden` column only counts are given, no values."
     q = column.quantiles or {}
@@ -114,15 +116,21 @@ def key_figures(column, relation, *, measure="AUC", hidden=False):
     if not hidden:
         if "0.5" in q:
             out.append(("median", value_text(column, q["0.5"])))
-        if "0.05" in q and "0.95" in q:
-            out.append(("5 % to 95 %", f"{value_text(column, q['0.05'])} to {value_text(column, q['0.95'])}"))
-        if column.min is not None and column.max is not None:
-            out.append(("range", f"{value_text(column, column.min)} to {value_text(column, column.max)}"))
+        out += _ends_of(column, q)
     if column.name in relation:
         value, lower, upper = relation[column.name]
         interval = f" ({lower:.3f} to {upper:.3f})" if lower is not None and lower == lower else ""
         out.append((f"{measure} alone", f"{value:.3f}{interval}"))
     return out
+
+
+def _ends_of(column, q):
+    "Where the values lie; of times the first and the last, each on a line of its own."
+    known = column.min is not None and column.max is not None
+    if column.kind == "datetime":
+        return [("first", value_text(column, column.min)), ("last", value_text(column, column.max))] if known else []
+    most = [("5 % to 95 %", f"{value_text(column, q['0.05'])} to {value_text(column, q['0.95'])}")] if "0.05" in q and "0.95" in q else []
+    return most + ([("range", f"{value_text(column, column.min)} to {value_text(column, column.max)}")] if known else [])
 
 
 def _about(column, field):
@@ -209,7 +217,7 @@ def seconds_text(seconds):
 
     return duration_text(seconds)
 
-# %% ../../nbs/70_widgets/21_column_card.ipynb #227f90ef
+# %% ../../nbs/70_widgets/21_column_card.ipynb #fad4a7f7
 _MEASURES = {"cramers_v": "Cramér's V", "spearman": "rank correlation", "pearson": "correlation"}
 
 
@@ -241,16 +249,20 @@ def partners_section(profile, name):
     rows = partners(profile, name)
     said = [tag("p", text) for text in dependency_sentences(profile, name)]
     together = missing_with(profile, name)
-    said += [tag("p", f"Goes missing together with {', '.join(together)}.")] if together else []
+    more = " and others" if len(together) == _MOST else ""
+    said += [tag("p", f"Goes missing together with {', '.join(together)}{more}.")] if together else []
     return section("partners", "Goes together with", pairs_or_none(rows), *said)
 
-# %% ../../nbs/70_widgets/21_column_card.ipynb #12891415
-def missing_with(profile, name, most=6):
-    "The columns that are missing in the same rows as `name`, by the most frequent pattern that it is in."
+# %% ../../nbs/70_widgets/21_column_card.ipynb #21767277
+_MOST = 6
+
+
+def missing_with(profile, name, most=_MOST):
+    "The columns that are missing in the same rows as `name`, by the most frequent pattern that it is in; `most` at most."
     for pattern in profile.missing_patterns or ():
         others = [c for c in pattern["columns"] if c != name]
         if name in pattern["columns"] and others:
-            return others[:most] + (["others"] if len(others) > most else [])
+            return others[:most]
     return []
 
 # %% ../../nbs/70_widgets/21_column_card.ipynb #4dfb1576

@@ -16,11 +16,11 @@ from .saving import compare, saver_panel
 # %% auto #0
 __all__ = ['Lab', 'data_state', 'recipe_state', 'steps_html', 'recipe_html']
 
-# %% ../../nbs/70_widgets/40_lab.ipynb #1098a311
+# %% ../../nbs/70_widgets/40_lab.ipynb #62cb7d97
 class Lab(LabWidget):
     """The steps of a project in one widget: Data, then Recipe.
 
-    `data`: a Dataset, or anything `mlt.load` reads. `recipe`: a Recipe or the path of one to go on from. `lab.profile_lab` is the first
+    `data`, `recipe` and other keywords: as in `ProfileLab`, several tables and `compare=` included. `lab.profile_lab` is the first
     step; `controls`, `params`, `result` and `code` are those of the data step.
     """
 

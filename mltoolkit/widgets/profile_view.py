@@ -128,7 +128,7 @@ def body_html(lab):
         return tag("div", *top, alerts_html(lab.result, lab.controls["alerts"].value), class_=stale)
     return tag("div", role_fields(lab), *top, table_html(lab), class_=stale)
 
-# %% ../../nbs/70_widgets/28_profile_view.ipynb #cb7bbe69
+# %% ../../nbs/70_widgets/28_profile_view.ipynb #942b95e4
 def _compared(lab):
     "The Drift tab."
     hidden = [p.name for p in lab.result.columns if lab.is_hidden(p.name)] if lab.result is not None else []
@@ -148,10 +148,10 @@ def _notices(lab):
         again = button("Profile again", "run", kind="primary")
         top.append(notice("Out of date.", "Settings have changed since this profile was made.", "warn", again))
     elif lab.result is not None and lab.result.preview:
-        rows = f"These are figures of {lab.result.sample_rows or lab.result.n_rows:,} rows"
+        rows = f"First look at {lab.result.sample_rows or lab.result.n_rows:,} rows."
         again = None if state == "running" else button("Profile", "run", kind="primary")
-        after = "; exact figures follow." if state == "running" else "; the profile was stopped before the exact ones."
-        top.append(notice("First look.", rows + after, "plain", again))
+        after = "Exact figures follow." if state == "running" else "The profile was stopped before the exact figures."
+        top.append(notice(rows, after, "plain", again))
     return top
 
 

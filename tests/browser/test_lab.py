@@ -298,7 +298,7 @@ def test_rules_treatments_and_findings(opened, jupyterlab):
     lab.get_by_label("how to treat MLT102").select_option("off")
     lab.get_by_text("MLT102, muted").wait_for()
     lab.get_by_role("button", name="year", exact=True).click()  # a finding leads to the card of its column
-    assert lab.locator(".mlt-card h4").inner_text().strip() == "year"
+    lab.locator(".mlt-card h4", has_text="year").wait_for()
 
     lab.get_by_role("tab", name="Rules").click()
     lab.get_by_role("button", name="Propose rules for the other 13").click()

@@ -439,12 +439,12 @@ def test_a_first_look_is_named_and_replaced(flights, monkeypatch, tmp_path):
     monkeypatch.setattr(profile_lab, "run_plan", slow)
     lab = mlt.ProfileLab(flights)
     assert shown.wait(10)
-    assert lab.result.preview and "First look." in html(lab)["body"] and "2,000 rows; exact figures follow" in html(lab)["body"]
+    assert lab.result.preview and "First look at 2,000 rows." in html(lab)["body"] and "Exact figures follow" in html(lab)["body"]
     assert "carrier" in html(lab)["rows"] and lab.proposed == {} and lab.without_rule == [] and "leak" not in html(lab)["head"]
     assert "aria-disabled" in html(lab)["bar"]
     go_on.set()
     wait(lab)
-    assert not lab.result.preview and set(lab.proposed) == LEAKS and "First look." not in html(lab)["body"]
+    assert not lab.result.preview and set(lab.proposed) == LEAKS and "First look" not in html(lab)["body"]
     shown.clear(), go_on.clear()
     lab.run()
     assert shown.wait(10)
@@ -452,7 +452,7 @@ def test_a_first_look_is_named_and_replaced(flights, monkeypatch, tmp_path):
     go_on.set()
     with pytest.raises(Cancelled):
         wait(lab)
-    assert lab.result.preview and "stopped before the exact ones" in html(lab)["body"]
+    assert lab.result.preview and "stopped before the exact figures" in html(lab)["body"]
 
 
 def test_a_late_first_look_of_a_stopped_job_is_not_shown(lab, flights):
@@ -670,7 +670,7 @@ def test_the_drift_tab(lab):
 
     assert "No second table" in (lab.handle("tab", "drift") or html(lab)["body"])
     shown = drift_html(drift_of(), options=[("a", "A")], chosen="a")
-    assert "From old (100 rows) to new (200 rows)." in shown and "9 new: &lt;img" in shown and "0 % to 1.2 %" in shown and "<img" not in shown
+    assert "From old (100 rows) to new (200 rows)." in shown and "9 new: &lt;img" in shown and "0 to 1.2 %" in shown and "<img" not in shown
     assert shown.index("float64 before") < shown.index("9 new")  # what is gone comes first
     hidden = drift_html(drift_of(), options=[("a", "A")], chosen="a", hidden=["dest"])
     assert "9 new" in hidden and "9 new:" not in hidden
