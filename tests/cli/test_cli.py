@@ -120,7 +120,7 @@ def test_profile(command):
     assert any(line.startswith("error") and "arr_delay" in line for line in out.splitlines())
     code, out, _ = command("profile", "example:flights", "--rows", "4000", "--json")
     found = json.loads(out)
-    assert found["rows"] == 4000 and {"severity", "code", "column", "message"} <= set(found["alerts"][0])
+    assert found["n_rows"] == 4000 and {"severity", "code", "column", "message"} <= set(found["alerts"][0])
 
 
 def test_profile_of_a_file(command, tmp_path):
@@ -129,6 +129,25 @@ def test_profile_of_a_file(command, tmp_path):
     assert code == 0 and out.startswith("a: 60 rows, 2 columns")
     (tmp_path / "empty.csv").write_text("")
     assert command("profile", "empty.csv")[0] == 2
+
+
+def test_profile_page_rules_and_fail_on(command, tmp_path):
+    (tmp_path / "a.csv").write_text("x,y,mail\n" + "\n".join(f"1,{i % 3},ann{i}@example.org" for i in range(60)))
+    (tmp_path / "b.csv").write_text("x,y\n" + "\n".join(f"1,{i % 3 + 2}" for i in range(60)))
+    code, out, _ = command("profile", "a.csv", "--html", "a.html", "--fail-on", "warning")
+    assert code == 3 and "MLT401" in out and "a.html" in out and "ann1@" not in out
+    assert (tmp_path / "a.html").read_text().startswith("<!doctype html>")
+    assert command("profile", "a.csv", "--fail-on", "error")[0] == 0
+    (tmp_path / "rules.yaml").write_text("MLT401: error\nMLT101: off\n")
+    code, out, _ = command("profile", "a.csv", "--alerts", "rules.yaml", "--fail-on", "error")
+    assert code == 3 and "MLT101" not in out
+    code, out, _ = command("profile", "b.csv", "--json")
+    (tmp_path / "b.json").write_text(out)
+    code, out, _ = command("profile", "a.csv", "--compare", "b.json")
+    assert code == 0 and "MLT502" in out and "MLT504" in out
+    for wrong in (["--fail-on", "worst"], ["--target", "z"], ["--sensitive", "z"], ["--memory", "much"], ["--engine", "fast"], ["--compare", "c.csv"], ["--alerts", "c.yaml"]):
+        code, _, err = command("profile", "a.csv", *wrong)
+        assert code == 2 and err.startswith("error:") and "Traceback" not in err, wrong
 
 
 def test_tables_as_text():
