@@ -49,8 +49,8 @@ def _limit(paths):
     except OSError:
         return 0, 0
 
-# %% ../../nbs/10_data/05_scan.ipynb #0ff5e17b
-SLICE = 1_000_000  # rows read at a time, at most
+# %% ../../nbs/10_data/05_scan.ipynb #efa0bf55
+SLICE = 500_000  # rows read at a time, at most
 
 
 class Scan:
@@ -102,8 +102,8 @@ def _dtypes(self):
 Scan.type_of, Scan.types, Scan.dtypes = _type_of, property(_types), property(_dtypes)
 Scan.memory = property(lambda self: self._reader.memory(), doc="Bytes of the table where it is: in memory, or in its files.")
 
-# %% ../../nbs/10_data/05_scan.ipynb #6f50f984
-SLICE_BYTES = 64 * 2**20  # of text and nested values, about
+# %% ../../nbs/10_data/05_scan.ipynb #c0c7ad6c
+SLICE_BYTES = 48 * 2**20  # of text and nested values, about
 
 
 def _slices(self, i, rows=SLICE):

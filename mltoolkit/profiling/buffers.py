@@ -15,8 +15,9 @@ from ..data.scan import hash_values
 from ..data.series import as_text
 
 # %% auto #0
-__all__ = ['BLOCK', 'FEW', 'SAMPLE_BYTES', 'Buffer', 'sample_positions', 'Moments', 'Runs', 'find_runs', 'check_cancel',
-           'find_order', 'DistinctSketch', 'Passing', 'Loaded', 'as_array', 'load_numbers', 'load_texts']
+__all__ = ['BLOCK', 'FEW', 'COUNTED', 'SAMPLE_BYTES', 'Buffer', 'sample_positions', 'Moments', 'Runs', 'find_runs',
+           'check_cancel', 'sort_values', 'find_order', 'DistinctSketch', 'Passing', 'Loaded', 'as_array',
+           'load_numbers', 'load_texts']
 
 # %% ../../nbs/20_profiling/02_buffers.ipynb #dc724700
 class Buffer:
@@ -152,6 +153,27 @@ def check_cancel(cancel):
     "Raise `Cancelled` if `cancel` (a `Cancel` or None) was asked to stop the work."
     if cancel is not None:
         cancel.check()
+
+# %% ../../nbs/20_profiling/02_buffers.ipynb #21dc123f
+COUNTED = 65_536  # the widest range of whole numbers that is sorted by counting
+
+
+def sort_values(values, *, cancel=None):
+    "Sort an array in place; whole numbers of a small range by counting."
+    few = values.dtype.kind != "i" or len(values) <= COUNTED
+    low, span = (0, COUNTED) if few else (int(values.min()), int(values.max()) - int(values.min()))
+    if span >= COUNTED:
+        values.sort()
+        return values
+    counts = np.zeros(span + 1, np.int64)
+    for start in range(0, len(values), BLOCK * 8):
+        check_cancel(cancel)
+        counts += np.bincount(values[start : start + BLOCK * 8] - low, minlength=span + 1)
+    at, known = 0, np.flatnonzero(counts)
+    for value, count in zip((known + low).tolist(), counts[known].tolist()):
+        values[at : at + count] = value
+        at += count
+    return values
 
 # %% ../../nbs/20_profiling/02_buffers.ipynb #821e2eb9
 def find_order(values, *, cancel=None):
@@ -318,7 +340,7 @@ def _blanks(part, ascii_only):
     mask = part < "!" if ascii_only else (part < "!") | (part >= "\x7f")
     return int((part.filter(mask).str.strip_chars() == "").sum()) if mask.any() else 0
 
-# %% ../../nbs/20_profiling/02_buffers.ipynb #8ea6c48b
+# %% ../../nbs/20_profiling/02_buffers.ipynb #e8182c3f
 class _Lengths:
     "Shortest, longest and mean number of characters, and blank texts, of slices as they pass."
 
@@ -358,6 +380,8 @@ def _some_texts(part, at, most, room):
         taken = _texts(taken)
     elif width > 200:
         taken = taken.str.head(4_000)
+    if plain and taken is not part:
+        taken = pl.Series(taken.to_list(), dtype=pl.String)  # a gathered text may keep its whole slice in memory
     return taken, np.arange(0, len(at), every)
 
 # %% ../../nbs/20_profiling/02_buffers.ipynb #48287471
