@@ -59,7 +59,7 @@ def check_columns(names, known, what="a column"):
         if name not in known:
             raise InputError(f"{what} must be in the table", got=repr(name), fix=did_you_mean(name, known))
 
-# %% ../../nbs/10_data/01_files.ipynb #3e1b52a5
+# %% ../../nbs/10_data/01_files.ipynb #09b7a60d
 def _find(path):
     "`path` if it is there, else an InputError that names the nearest thing in its folder."
     if path.exists():
@@ -91,7 +91,7 @@ def _files(source):
         return found
     return [path]
 
-
+# %% ../../nbs/10_data/01_files.ipynb #bff4ead5
 def files_of(source, *, where=""):
     "The paths behind `example:...`, a file, a folder or a pattern; relative ones are looked for in the folder `where`."
     return [_example_file(source)] if str(source).startswith("example:") else _files(Path(where) / source)

@@ -37,7 +37,7 @@ def unique_names(names):
             renamed[fresh] = was
     return new, renamed
 
-# %% ../../nbs/10_data/04_readers.ipynb #06ab3aae
+# %% ../../nbs/10_data/04_readers.ipynb #adf26d71
 class _Memory:
     "Columns in memory: `get(i)` gives a pandas or polars Series, a list or an Arrow column."
 
@@ -75,7 +75,7 @@ class _Memory:
             return None
         return column if positions is None else column.iloc[np.asarray(positions)]
 
-
+# %% ../../nbs/10_data/04_readers.ipynb #de90b8b8
 def _as_series(column):
     "A column of any kind as `(polars Series, type name)`; Polars' own object type is looked into."
     if isinstance(column, list):
@@ -209,7 +209,7 @@ class _Named:
     def __getattr__(self, name):
         return getattr(self._reader, name)
 
-# %% ../../nbs/10_data/04_readers.ipynb #36d3b81f
+# %% ../../nbs/10_data/04_readers.ipynb #bd92dbd3
 NULLS = ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL"]
 NULLS += ["NaN", "None", "n/a", "nan", "null"]  # what pandas reads as missing
 
@@ -231,7 +231,7 @@ def _csv(files, encoding, folder, budget):
             if look is None:
                 raise _unreadable(files[0], e) from None
 
-
+# %% ../../nbs/10_data/04_readers.ipynb #fb94fbce
 def _plain_text(path, encoding, separator, folder, number):
     "`path`, or a temporary copy in UTF-8, unpacked, without blanks after separators: what Polars can read."
     with open_text(path, encoding) as file:
@@ -279,7 +279,7 @@ def _materialised(frames, files, folder, budget):
 def _from_polars(frame):
     return _Memory(frame.columns, frame.height, frame.to_series, frame.estimated_size)
 
-# %% ../../nbs/10_data/04_readers.ipynb #b2a21f0b
+# %% ../../nbs/10_data/04_readers.ipynb #48c807e1
 def _file_reader(files, sheet, encoding, folder, budget):
     "The reader for files of one kind."
     ending = ending_of(files[0])
@@ -313,11 +313,11 @@ def _stacked(frames):
     parts = [pl.DataFrame([to_series(f.iloc[:, i])[0].alias(str(c)) for i, c in enumerate(f.columns)]) for f in frames]
     return pl.concat(parts, how="vertical_relaxed")
 
-
+# %% ../../nbs/10_data/04_readers.ipynb #460a96e8
 def _pandas_reader(frame):
     return _Memory(list(frame.columns), len(frame), lambda i: frame.iloc[:, i], lambda: int(frame.memory_usage(index=False).sum()))
 
-# %% ../../nbs/10_data/04_readers.ipynb #6f9a7455
+# %% ../../nbs/10_data/04_readers.ipynb #3ca8b6bc
 def _sql(source, connection, folder):
     "A reader of what a SQLAlchemy query, or the table of that name, returns."
     import sqlalchemy as sa
@@ -352,7 +352,7 @@ def _query(source):
         return sa.text(source)
     return sa.select(source) if isinstance(source, sa.FromClause) else source
 
-
+# %% ../../nbs/10_data/04_readers.ipynb #4ff531d1
 def _rows_reader(result, folder, batch=50_000):
     "A reader of a result's rows, batch by batch."
     names, parts = list(result.keys()), []
@@ -385,7 +385,7 @@ def _one_type(frames):
             odd.append(name)
     return pl.concat([f.with_columns(pl.col(odd).cast(pl.String)) for f in frames] if odd else frames, how="vertical_relaxed")
 
-# %% ../../nbs/10_data/04_readers.ipynb #916ae413
+# %% ../../nbs/10_data/04_readers.ipynb #69d6c1c0
 def find_reader(source, connection, sheet, encoding, folder, budget):
     """The reader that fits `source`.
 
@@ -409,7 +409,7 @@ def find_reader(source, connection, sheet, encoding, folder, budget):
         return _from_polars(source if isinstance(source, pl.DataFrame) else source.to_frame())
     return _foreign(source, home, folder)
 
-
+# %% ../../nbs/10_data/04_readers.ipynb #a915199e
 def _foreign(source, home, folder):
     "The reader of tables of other libraries, known by what they can do, so that none of these is imported."
     if hasattr(source, "frame") and hasattr(source, "target"):  # a Dataset

@@ -102,7 +102,7 @@ def _dtypes(self):
 Scan.type_of, Scan.types, Scan.dtypes = _type_of, property(_types), property(_dtypes)
 Scan.memory = property(lambda self: self._reader.memory(), doc="Bytes of the table where it is: in memory, or in its files.")
 
-# %% ../../nbs/10_data/05_scan.ipynb #c0c7ad6c
+# %% ../../nbs/10_data/05_scan.ipynb #fa2be440
 SLICE_BYTES = 48 * 2**20  # of text and nested values, about
 
 
@@ -125,7 +125,7 @@ def _slices(self, i, rows=SLICE):
             size = max(1, part.estimated_size() // len(part))
             step = int(np.clip(room // size, 1_000, step))
 
-
+# %% ../../nbs/10_data/05_scan.ipynb #bf4fe056
 def _take(self, i, positions):
     "The values of column `i` at `positions` (sorted integers), as one polars Series."
     positions = np.asarray(positions, dtype=np.int64)
@@ -211,7 +211,7 @@ def _pandas_column(values):
 
 Scan.to_pandas = _to_pandas
 
-# %% ../../nbs/10_data/05_scan.ipynb #979713c4
+# %% ../../nbs/10_data/05_scan.ipynb #bbeeb556
 def open_scan(source, *, name=None, memory_budget=None, connection=None, sheet=None, encoding="utf-8"):
     """A `Scan` of `source`.
 
@@ -240,7 +240,7 @@ def open_scan(source, *, name=None, memory_budget=None, connection=None, sheet=N
         raise
     return Scan(reader, name=name or _name_of(source), budget=budget, folder=made[0] if made else None)
 
-
+# %% ../../nbs/10_data/05_scan.ipynb #cb2b507e
 def _name_of(source):
     if isinstance(source, (str, Path)):
         text = str(source)

@@ -64,7 +64,7 @@ def _utf8(text):
     "`text` without lone surrogates, which no file can hold."
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
-# %% ../../nbs/10_data/02_series.ipynb #0ceb5278
+# %% ../../nbs/10_data/02_series.ipynb #29bd5cce
 def from_objects(values):
     "A list of Python values as `(pl.Series, type name)`. Never fails."
     values = [_known(v) for v in values]
@@ -79,7 +79,7 @@ def from_objects(values):
     name = f"nested: {names}" if nested else names if len(types) == 1 else f"mixed: {names}"
     return pl.Series([as_text(v) for v in values], dtype=pl.String), name
 
-
+# %% ../../nbs/10_data/02_series.ipynb #6261dbd8
 def _plain(values, types):
     "Text, numbers, booleans, bytes and decimals; None where `types` are not of one such kind."
     if not types:
@@ -139,7 +139,7 @@ def _decimals(values):
     except Exception:
         return pl.Series([None if v is None else _float(v) for v in values], dtype=pl.Float64)
 
-# %% ../../nbs/10_data/02_series.ipynb #0b96d426
+# %% ../../nbs/10_data/02_series.ipynb #1400b8db
 def _moments(values, types):
     "Dates, times, datetimes and durations; None where `types` are not of one such kind."
     try:
@@ -173,7 +173,7 @@ def _datetimes(values):
         return moments, "datetime, mixed zones"
     return in_zone(moments, zones.pop()), "datetime"
 
-
+# %% ../../nbs/10_data/02_series.ipynb #d29ab05c
 def in_zone(moments, zone):
     "UTC moments shown by the clock of `zone`; they stay UTC where Polars does not know the zone (fixed offsets)."
     try:
@@ -181,7 +181,7 @@ def in_zone(moments, zone):
     except Exception:
         return moments
 
-# %% ../../nbs/10_data/02_series.ipynb #b2efaef6
+# %% ../../nbs/10_data/02_series.ipynb #f8e5d6cf
 def type_name(dtype):
     "The name of a Polars type. Long ones are cut: an Enum would list its values, and those may be personal."
     if dtype == pl.Enum:
@@ -205,7 +205,7 @@ def to_series(column):
     series, said = found if found is not None else from_objects(column.tolist())
     return series, f"{name} ({said})" if said else name
 
-
+# %% ../../nbs/10_data/02_series.ipynb #4405ddce
 def _from_pandas(column):
     kind, special = column.dtype.kind, type(column.dtype).__name__
     if special == "CategoricalDtype":
@@ -224,7 +224,7 @@ def _from_pandas(column):
         return _from_numbers(column), ""
     return None
 
-# %% ../../nbs/10_data/02_series.ipynb #1e2d02a4
+# %% ../../nbs/10_data/02_series.ipynb #a6c3a5cb
 def _ticks(column):
     "Datetimes or durations without a zone; Polars has no whole seconds, so those become milliseconds."
     values = column.to_numpy()
@@ -256,7 +256,7 @@ def _from_arrow(column):
     except (ImportError, TypeError):
         return from_objects(column.tolist())[0]
 
-
+# %% ../../nbs/10_data/02_series.ipynb #4224de15
 def _from_categories(column):
     "The text of each row's level. Codes point into the levels; -1 is missing."
     levels = pl.Series([as_text(v) for v in column.cat.categories.tolist()], dtype=pl.String)

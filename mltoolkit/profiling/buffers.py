@@ -16,8 +16,8 @@ from ..data.series import as_text
 
 # %% auto #0
 __all__ = ['BLOCK', 'FEW', 'COUNTED', 'SAMPLE_BYTES', 'Buffer', 'sample_positions', 'Moments', 'Runs', 'find_runs',
-           'check_cancel', 'sort_values', 'find_order', 'DistinctSketch', 'Passing', 'Loaded', 'as_array',
-           'load_numbers', 'load_texts']
+           'check_cancel', 'sort_values', 'find_order', 'quantiles_of', 'counts_below', 'histogram_of',
+           'DistinctSketch', 'Passing', 'Loaded', 'as_array', 'load_numbers', 'load_texts']
 
 # %% ../../nbs/20_profiling/02_buffers.ipynb #dc724700
 class Buffer:
@@ -92,7 +92,7 @@ class Moments:
             out |= {"skew": m3 / m2 / math.sqrt(m2), "kurtosis": m4 / m2 / m2 - 3}
         return {k: v if v is not None and math.isfinite(v) else None for k, v in out.items()}
 
-# %% ../../nbs/20_profiling/02_buffers.ipynb #facfbb8e
+# %% ../../nbs/20_profiling/02_buffers.ipynb #9477e511
 FEW = 4_096  # distinct values up to which the complete counts are kept
 
 
@@ -106,7 +106,7 @@ class Runs:
     values: np.ndarray | None = None
     counts: np.ndarray | None = None
 
-
+# %% ../../nbs/20_profiling/02_buffers.ipynb #bde31214
 def find_runs(ordered, *, top=20, cancel=None):
     "The `Runs` of a sorted array, walking over it in parts that fit the processor's cache. Ties go to the smaller value."
     found, n, start = Runs(), len(ordered), 0
@@ -137,7 +137,7 @@ def find_runs(ordered, *, top=20, cancel=None):
             found.values, found.counts = ordered[np.concatenate([s for s, _ in kept])], np.concatenate([c for _, c in kept])
     return found
 
-
+# %% ../../nbs/20_profiling/02_buffers.ipynb #d8ccd915
 def _longest(starts, lengths, top):
     "Start and length of the `top` longest runs, longest first, then in order of appearance."
     if len(lengths) > top:
@@ -186,6 +186,40 @@ def find_order(values, *, cancel=None):
         a, b = values[low : low + step], values[low + 1 : low + step + 1]
         up, down = up and bool((b >= a[: len(b)]).all()), down and bool((b <= a[: len(b)]).all())
     return "increasing" if up and not down else "decreasing" if down and not up else ""
+
+# %% ../../nbs/20_profiling/02_buffers.ipynb #2db08b2e
+def quantiles_of(ordered, shares, unit=1):
+    "Quantiles of a sorted array by linear interpolation, as `np.quantile` gives them, divided by `unit`; float64."
+    at = np.asarray(shares, dtype=float) * (len(ordered) - 1)
+    low = np.floor(at).astype(np.int64)
+    high = np.minimum(low + 1, len(ordered) - 1)
+    a, b, t = ordered[low].astype(float), ordered[high].astype(float), at - low
+    with np.errstate(all="ignore"):
+        between = np.where(t >= 0.5, b - (b - a) * (1 - t), a + (b - a) * t)
+        between = np.where(np.isfinite(b - a) | ~np.isfinite(a + b), between, a * (1 - t) + b * t)
+    return np.where(a == b, a, between) / unit
+
+
+def counts_below(ordered, bounds, unit=1, side="left"):
+    "How many values of a sorted array are below (`left`) or up to (`right`) each bound. Integers are compared as integers."
+    bounds = np.asarray(bounds, dtype=float) * unit
+    if ordered.dtype.kind == "f":
+        return np.searchsorted(ordered, bounds, side)
+    whole = np.ceil(bounds) if side == "left" else np.floor(bounds)
+    inside = np.clip(whole, -(2.0**62), 2.0**62).astype(np.int64)
+    return np.searchsorted(ordered, inside, side)
+
+
+def histogram_of(ordered, low, high, unit=1, bins=24):
+    "Counts in `bins` of equal width from `low` to `high`, the outermost bins take the rest; {} where there is no width."
+    low, high = float(low), float(high)
+    if not high > low:
+        low, high = float(ordered[0]) / unit, float(ordered[-1]) / unit
+    if not (high > low and math.isfinite(high - low)):
+        return {}
+    edges = np.linspace(low, high, bins + 1)
+    counts = np.diff(np.concatenate(([0], counts_below(ordered, edges[1:-1], unit), [len(ordered)])))
+    return {"edges": [float(f"{e:.6g}") for e in edges], "counts": counts.tolist()}
 
 # %% ../../nbs/20_profiling/02_buffers.ipynb #85b8c6f7
 class DistinctSketch:
@@ -340,7 +374,7 @@ def _blanks(part, ascii_only):
     mask = part < "!" if ascii_only else (part < "!") | (part >= "\x7f")
     return int((part.filter(mask).str.strip_chars() == "").sum()) if mask.any() else 0
 
-# %% ../../nbs/20_profiling/02_buffers.ipynb #e8182c3f
+# %% ../../nbs/20_profiling/02_buffers.ipynb #655067ef
 class _Lengths:
     "Shortest, longest and mean number of characters, and blank texts, of slices as they pass."
 
@@ -368,7 +402,7 @@ class _Lengths:
 
 _PLAIN = (pl.String, pl.Categorical, pl.Enum)
 
-
+# %% ../../nbs/20_profiling/02_buffers.ipynb #00f4b931
 def _some_texts(part, at, most, room):
     "Texts of the slice at positions `at`, and which of them: at most `most`, and fewer if they take more than `room` bytes."
     plain, every = part.dtype == pl.String, max(1, math.ceil(len(at) / max(1, most)))

@@ -118,7 +118,7 @@ def _finest(part, dtype):
     steps = (1, 60, _QUARTER)
     return next((k for k, s in enumerate(steps) if (part % (s * ticks_per_second(dtype))).any()), 3)
 
-# %% ../../nbs/20_profiling/05_times.ipynb #3c0d6933
+# %% ../../nbs/20_profiling/05_times.ipynb #32e146f4
 def _distances(ordered):
     "Distances between neighbouring distinct values, written over the sorted array itself; a view of it, sorted."
     filled, last = 0, None
@@ -137,7 +137,7 @@ def _distances(ordered):
     gaps.sort()
     return gaps
 
-
+# %% ../../nbs/20_profiling/05_times.ipynb #74c58863
 def _steps(ordered, dtype, cancel):
     unit = ticks_per_second(dtype)
     if float(ordered[-1]) - float(ordered[0]) > 2.0**62:
