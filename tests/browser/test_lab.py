@@ -23,7 +23,7 @@ wide = mlt.ProfileLab(frame, target="bought")
 wide"""
 SLOW = """import time, mltoolkit as mlt
 from mltoolkit.core import Tracker
-from mltoolkit.widgets import profile_lab
+from mltoolkit.widgets import profile_state
 
 def slow(lab, data, *, progress, cancel):
     with Tracker(400, "steps", progress=progress, cancel=cancel) as tracker:
@@ -31,7 +31,7 @@ def slow(lab, data, *, progress, cancel):
             time.sleep(0.05)
             tracker.step(f"step {i + 1} of 400")
 
-profile_lab._profile = slow
+profile_state._profile = slow
 flights = mlt.load_example("flights", rows=2_000)
 lab = mlt.Lab(flights)
 lab"""
@@ -198,8 +198,10 @@ def test_keyboard_and_jupyterlabs_own_shortcuts(opened):
     assert nb.cells.count() == cells  # each of these letters is a command of the notebook: d d deletes a cell, a and b insert one
     lab.get_by_role("tab", name="Result").focus()
     page.keyboard.press("ArrowRight")
+    lab.locator('[role="tab"][aria-selected="true"]:has-text("Findings")').wait_for()
+    page.keyboard.press("End")
     lab.locator('[role="tab"][aria-selected="true"]:has-text("Code")').wait_for()
-    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Home")
     lab.locator('tr[data-key="carrier"]').wait_for()
     assert page.evaluate("document.activeElement.innerText") == "Result"
     # typing survives an update that comes meanwhile
@@ -308,6 +310,7 @@ def test_rules_treatments_and_findings(opened, jupyterlab):
     contrast = page.evaluate(CONTRAST)
     assert contrast["seen"] > 20 and contrast["bad"] == []
     lab.get_by_role("tab", name="Code").click()
+    lab.get_by_text("The same profile in Python:").wait_for()
     code = lab.inner_text()
     assert "alerts={'MLT102': 'off'}" in code and ".treat_as({'plane_engines': 'category'})" in code and "mlt.Contract.from_dict_yaml" in code
     lab.get_by_role("button", name="Save to recipe").click()

@@ -6,7 +6,7 @@ import pytest
 
 import mltoolkit as mlt
 from mltoolkit.core import Cancelled, InputError
-from mltoolkit.widgets import column_card, profile_lab, saving
+from mltoolkit.widgets import column_card, profile_lab, profile_state, saving
 from mltoolkit.widgets.lab import recipe_state
 
 LEAKS = {"arr_delay", "dep_delay", "arr_time", "air_time", "dep_time"}
@@ -147,7 +147,7 @@ def test_stopping_and_starting_again(flights, monkeypatch):
         while True:
             progress(0.5, "half way")
 
-    monkeypatch.setattr(profile_lab, "_profile", endless)
+    monkeypatch.setattr(profile_state, "_profile", endless)
     lab = mlt.ProfileLab(flights)
     assert "Profiling" in html(lab)["body"] and "progressbar" in html(lab)["foot"]
     first = lab.job
@@ -436,7 +436,7 @@ def test_a_first_look_is_named_and_replaced(flights, monkeypatch, tmp_path):
         cancel.check()
         return exact
 
-    monkeypatch.setattr(profile_lab, "run_plan", slow)
+    monkeypatch.setattr(profile_state, "run_plan", slow)
     lab = mlt.ProfileLab(flights)
     assert shown.wait(10)
     assert lab.result.preview and "First look at 2,000 rows." in html(lab)["body"] and "Exact figures follow" in html(lab)["body"]
