@@ -20,7 +20,7 @@ from .series import as_text
 # %% auto #0
 __all__ = ['SLICE', 'SLICE_BYTES', 'free_memory', 'Scan', 'hash_values', 'open_scan']
 
-# %% ../../nbs/10_data/05_scan.ipynb #9592351d
+# %% ../../nbs/10_data/05_scan.ipynb #96c04803
 def free_memory():
     "Bytes that can be had now without swapping: what the kernel calls available, or less where a container sets a limit."
     try:
@@ -32,13 +32,21 @@ def free_memory():
         except ImportError:
             return 4 * 2**30
         return psutil.virtual_memory().available
-    return min([free, *(limit - used for limit, used in map(_limit, _LIMITS) if limit)])
+    return max(0, min([free, *(limit - used for limit, used in map(_limit, _limits()) if limit)]))
 
 
-_LIMITS = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-)
+def _limits():
+    "Files that may hold the limit and the use of this process's container: cgroup versions 2 and 1, its own group and the root."
+    try:
+        lines = Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines()
+        own = {line.split(":", 2)[2] for line in lines if ":memory:" in line or line.startswith("0::")}
+    except OSError:
+        own = set()
+    for group in sorted(own | {"/"}):
+        folder = Path("/sys/fs/cgroup") / group.strip("/")
+        yield folder / "memory.max", folder / "memory.current"
+        folder = Path("/sys/fs/cgroup/memory") / group.strip("/")
+        yield folder / "memory.limit_in_bytes", folder / "memory.usage_in_bytes"
 
 
 def _limit(paths):
