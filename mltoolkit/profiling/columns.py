@@ -67,7 +67,7 @@ class ColumnProfile(Result):
             object.__setattr__(self, name, tuple([value, count] for value, count in getattr(self, name)))
         object.__setattr__(self, "grid", tuple(self.grid))
 
-# %% ../../nbs/20_profiling/00_columns.ipynb #783e6fad
+# %% ../../nbs/20_profiling/00_columns.ipynb #1e7c1e94
 _ALWAYS = ("name", "kind", "dtype", "n", "missing", "distinct")
 
 
@@ -78,14 +78,36 @@ def column_to_json(column):
         value = getattr(column, f.name)
         default = f.default_factory() if f.default_factory is not MISSING else f.default
         if f.name in _ALWAYS or type(value) is not type(default) or value != default:
-            kept[f.name] = encode(value)
+            kept[f.name] = _SHORTER.get(f.name, encode)(value)
     return kept
+
+
+def _short_histogram(value):
+    "Bins of equal width as their two ends, which give all edges back to the last digit."
+    edges = value.get("edges", [])
+    if len(edges) > 2 and np.linspace(edges[0], edges[-1], len(edges)).tolist() == list(edges):
+        return encode({"low": edges[0], "high": edges[-1], "counts": value["counts"]})
+    return encode(value)
+
+
+def _short_grid(value):
+    return [int(v) if isinstance(v, float) and v.is_integer() and abs(v) < 2**53 else encode(v) for v in value]
+
+
+_SHORTER = {"histogram": _short_histogram, "grid": _short_grid}
 
 
 def column_from_json(value):
     "The `ColumnProfile` that `column_to_json` described. Fields of a newer version are left out."
     known = {f.name for f in fields(ColumnProfile)}
-    return ColumnProfile(**{k: decode(v) for k, v in value.items() if k in known})
+    given = {k: decode(v) for k, v in value.items() if k in known}
+    if "low" in given.get("histogram", ()):
+        bars = given["histogram"]
+        edges = np.linspace(bars["low"], bars["high"], len(bars["counts"]) + 1).tolist()
+        given["histogram"] = {"edges": edges, "counts": bars["counts"]}
+    if "grid" in given:
+        given["grid"] = tuple(float(v) for v in given["grid"])
+    return ColumnProfile(**given)
 
 # %% ../../nbs/20_profiling/00_columns.ipynb #784a85de
 @patch(as_prop=True)

@@ -136,7 +136,7 @@ def _table(scan, columns, **more):
     found = sort_alerts(found, scan.names)
     return TableProfile(name=scan.name, n_rows=scan.n_rows, columns=tuple(columns), alerts=found, memory=scan.memory or 0, **more)
 
-# %% ../../nbs/20_profiling/60_profiler.ipynb #21ea6931
+# %% ../../nbs/20_profiling/60_profiler.ipynb #a9c752ae
 def structure_of(scan, columns, samples, positions, *, cancel=None):
     "Keys, duplicates, missing patterns, associations and dependencies as fields of a TableProfile, and notes."
     notes, names, at = [], scan.names, {"positions": positions, "cancel": cancel}
@@ -145,7 +145,7 @@ def structure_of(scan, columns, samples, positions, *, cancel=None):
     duplicates = count_duplicates(scan, columns, keys=keys, cancel=cancel)
     found = dependencies(scan, names, samples, columns, notes=notes, **at)
     fields = {"keys": keys, "duplicates": duplicates, "associations": associations, "dependencies": found}
-    return fields | {"missing_patterns": missing_patterns(names, samples)}, [*notes, *associations.notes]
+    return fields | {"missing_patterns": missing_patterns(names, samples)}, [*notes, *(f"associations: {note}" for note in associations.notes)]
 
 # %% ../../nbs/20_profiling/60_profiler.ipynb #c0dbe523
 TARGET_ROWS = 500_000
@@ -184,7 +184,7 @@ def _declared(contract, question, names, leaks):
             found.append(alert("MLT304", name, f"declared in the contract as known: after; {agree}"))
     return found
 
-# %% ../../nbs/20_profiling/60_profiler.ipynb #e5521e05
+# %% ../../nbs/20_profiling/60_profiler.ipynb #cdb4e0bb
 REPEATED = 0.5  # share of rows a pattern of missing values shares with each of its columns
 STRONG = 0.9  # association from which it is worth a word
 
@@ -200,6 +200,8 @@ def structure_alerts(fields, n_rows, columns):
     for d in fields["dependencies"]:
         code = "MLT117" if d["kind"] == "copy" else "MLT118"
         said = {"copy": "the same as", "one-to-one": "one-to-one with", "determines": "determined by"}[d["kind"]]
+        if d["kind"] == "copy" and (d.get("scale", 1), d.get("offset", 0)) != (1, 0):
+            said = "a straight line of"
         told.add(frozenset((d["determinant"], d["dependent"])))
         if not roles.get(d["dependent"]):
             yield alert(code, d["dependent"], f"{said} {d['determinant']} in {_share(d['share'])} of the rows", d["share"])
@@ -383,7 +385,7 @@ def _profile_remote(data, question, *, engine, connection, memory_budget, previe
     table = replace(table, n_rows=n, columns=tuple(columns), alerts=kept, memory=0, notes=(*notes, *parts["notes"], *table.notes), **known)
     return with_alerts(table, question, evidence)
 
-# %% ../../nbs/20_profiling/60_profiler.ipynb #1c12f019
+# %% ../../nbs/20_profiling/60_profiler.ipynb #85846ca8
 def with_alerts(table, question, evidence, more=()):
     "The profile with all alerts: of the columns, the structure, people, the target and the contract."
     found = [*table.alerts, *more, *personal_alerts(table.columns, question.sensitive)]
@@ -391,6 +393,7 @@ def with_alerts(table, question, evidence, more=()):
     found += structure_alerts(parts, table.n_rows, table.columns)
     keys = ("code", "column", "evidence", "value", "lower", "upper")
     target = [alert(*(r[k] for k in keys), severity=r["severity"]) for r in evidence]
+    target = [a if a["column"] else a | {"message": "The order of the rows gives the target away"} for a in target]
     leaks = {}
     for a in target:
         if a["severity"] == "error":

@@ -28,7 +28,7 @@ def _object(description, **properties):
 def _list(description, items):
     return {"type": "array", "description": description, "items": items}
 
-# %% ../../nbs/20_profiling/24_schema.ipynb #498fc9bd
+# %% ../../nbs/20_profiling/24_schema.ipynb #4d4edc64
 def _column():
     "The schema of one column."
     known = {
@@ -47,7 +47,8 @@ def _column():
         "max": _VALUE,
         "quantiles": {"type": "object", "description": "share as text -> value", "additionalProperties": _VALUE},
         "grid": _list(f"{GRID} quantiles in equal steps; times in epoch seconds", {"type": "number"}) | {"maxItems": GRID},
-        "histogram": _object("edges, one more than counts", edges=_list("", _NUMBER), counts=_list("", _COUNT)),
+        "histogram": _object("bins: low, high and counts where of equal width, else edges, one more than counts", low=_NUMBER, high=_NUMBER,
+                             edges=_list("", _NUMBER), counts=_list("", _COUNT)),  # fmt: skip
         "outliers": _object("limits by a rule and the values beyond", rule=_TEXT, low=_NUMBER, high=_NUMBER, below=_COUNT, above=_COUNT),
         "monotonic": {"enum": ["increasing", "decreasing"]},
         "top": _PAIRS | {"description": "most frequent values with exact counts"},
@@ -81,7 +82,7 @@ def _alert():
     figures = {"value": _NUMBER | {"description": "the figure behind the evidence"}, "lower": _NUMBER, "upper": _NUMBER}
     return {"type": "object", "required": ["code", "severity", "column", "message", "evidence"], "properties": texts | figures}
 
-# %% ../../nbs/20_profiling/24_schema.ipynb #734c2700
+# %% ../../nbs/20_profiling/24_schema.ipynb #360a29ae
 def profile_schema():
     "The JSON Schema (draft 2020-12) of `TableProfile.to_dict()`, as a dict."
     rows = {"type": "object"}
@@ -104,7 +105,7 @@ def profile_schema():
         "duplicates": {"type": ["integer", "null"], "description": "rows that repeat an earlier row"},
         "keys": _list("columns that together tell every row from every other", {"type": "array", "items": _TEXT}),
         "missing_patterns": _list("columns that are missing together: columns, rows, share", rows),
-        "associations": {"type": "object", "description": "an Associations result"},
+        "associations": {"type": "object", "description": "names; triangle: strength of each with those before it, in thousandths; pairs; clusters"},
         "dependencies": _list("determinant, dependent, share, kind", rows),
         "segments": _list("column, level, n, prevalence or mean, lower, upper", rows),
         "over_time": _list("start, n, prevalence or mean, lower, upper", rows),
