@@ -187,7 +187,7 @@ def find_order(values, *, cancel=None):
         up, down = up and bool((b >= a[: len(b)]).all()), down and bool((b <= a[: len(b)]).all())
     return "increasing" if up and not down else "decreasing" if down and not up else ""
 
-# %% ../../nbs/20_profiling/02_buffers.ipynb #2db08b2e
+# %% ../../nbs/20_profiling/02_buffers.ipynb #cc17ead5
 def quantiles_of(ordered, shares, unit=1):
     "Quantiles of a sorted array by linear interpolation, as `np.quantile` gives them, divided by `unit`; float64."
     at = np.asarray(shares, dtype=float) * (len(ordered) - 1)
@@ -219,7 +219,7 @@ def histogram_of(ordered, low, high, unit=1, bins=24):
         return {}
     edges = np.linspace(low, high, bins + 1)
     counts = np.diff(np.concatenate(([0], counts_below(ordered, edges[1:-1], unit), [len(ordered)])))
-    return {"edges": [float(f"{e:.6g}") for e in edges], "counts": counts.tolist()}
+    return {"edges": edges.tolist(), "counts": counts.tolist()}
 
 # %% ../../nbs/20_profiling/02_buffers.ipynb #85b8c6f7
 class DistinctSketch:

@@ -14,16 +14,17 @@ from fastcore.basics import patch
 from ..core import Result, decode, encode
 
 # %% auto #0
-__all__ = ['QUANTILES', 'BINS', 'GRID', 'KINDS', 'ColumnProfile', 'column_to_json', 'column_from_json', 'is_clock',
-           'clock_minutes']
+__all__ = ['QUANTILES', 'BINS', 'MANY', 'GRID', 'KINDS', 'ColumnProfile', 'round_to_range', 'round_grid', 'column_to_json',
+           'column_from_json', 'is_clock', 'clock_minutes']
 
-# %% ../../nbs/20_profiling/00_columns.ipynb #03239e5d
+# %% ../../nbs/20_profiling/00_columns.ipynb #fa99f3e8
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 BINS = 24  # bars of a histogram
+MANY = 100  # distinct values from which 10 of the most frequent ones are kept, not 20
 GRID = 41  # points of the quantile grid: 0, 2.5 %, ... 100 %
 KINDS = ("number", "category", "text", "boolean", "datetime", "duration", "clock", "id", "constant", "nested")
 
-# %% ../../nbs/20_profiling/00_columns.ipynb #76d19165
+# %% ../../nbs/20_profiling/00_columns.ipynb #3afecf53
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ColumnProfile(Result):
     "One column in figures, exact unless `estimated` names the field. Of a sensitive column only counts and shapes are kept, never values."
@@ -47,7 +48,7 @@ class ColumnProfile(Result):
     min: object = None  # a number, or an ISO time as text
     max: object = None
     quantiles: dict = field(default_factory=dict)  # "0.5" -> value
-    grid: tuple = ()  # GRID quantiles in equal steps, 6 significant digits; times in epoch seconds
+    grid: tuple = ()  # GRID quantiles in equal steps, 6 digits or to a millionth of the range; times in epoch seconds
     histogram: dict = field(default_factory=dict)  # edges, counts
     outliers: dict = field(default_factory=dict)  # rule, low, high, below, above
     monotonic: str = ""  # "increasing" or "decreasing", not strictly, in row order
@@ -66,8 +67,23 @@ class ColumnProfile(Result):
         for name in ("top", "sentinels", "words", "patterns"):
             object.__setattr__(self, name, tuple([value, count] for value, count in getattr(self, name)))
         object.__setattr__(self, "grid", tuple(self.grid))
+        object.__setattr__(self, "top", self.top[: 20 if self.distinct <= MANY else 10])
 
-# %% ../../nbs/20_profiling/00_columns.ipynb #1e7c1e94
+# %% ../../nbs/20_profiling/00_columns.ipynb #527f2def
+def round_to_range(value, width):
+    "A number to 6 significant digits, or to a millionth of `width`, the range it comes from, where that is finer."
+    short = float(f"{value:.6g}")
+    if not (0 < width < math.inf) or abs(short - value) <= 1e-6 * width:
+        return short
+    return round(float(value), max(0, 6 - math.ceil(math.log10(width))))
+
+
+def round_grid(values):
+    "Sorted quantiles as a tuple of floats, rounded by their range."
+    values = [float(v) for v in values]
+    return tuple(round_to_range(v, values[-1] - values[0]) for v in values)
+
+# %% ../../nbs/20_profiling/00_columns.ipynb #6f970695
 _ALWAYS = ("name", "kind", "dtype", "n", "missing", "distinct")
 
 
@@ -94,7 +110,14 @@ def _short_grid(value):
     return [int(v) if isinstance(v, float) and v.is_integer() and abs(v) < 2**53 else encode(v) for v in value]
 
 
-_SHORTER = {"histogram": _short_histogram, "grid": _short_grid}
+def _twelve(value):
+    "A figure, or a dict of figures, with 12 significant digits."
+    if isinstance(value, dict):
+        return {k: _twelve(v) for k, v in value.items()}
+    return float(f"{value:.12g}") if isinstance(value, float) and math.isfinite(value) else encode(value)
+
+
+_SHORTER = {"histogram": _short_histogram, "grid": _short_grid} | dict.fromkeys(("mean", "std", "skew", "kurtosis", "quantiles", "outliers"), _twelve)
 
 
 def column_from_json(value):

@@ -96,7 +96,7 @@ def summary(self: TableProfile):
     figures = {"name": self.name, "rows": self.n_rows, "columns": len(self.columns), "target": self.target.get("name", "none")}
     return figures | leaks | {"errors": count["error"], "warnings": count["warning"]}
 
-# %% ../../nbs/20_profiling/20_table.ipynb #cd9b6515
+# %% ../../nbs/20_profiling/20_table.ipynb #85f7e2b7
 SCHEMA = 1  # version of the JSON form
 
 
@@ -108,6 +108,8 @@ def to_dict(self: TableProfile):
         value = getattr(self, f.name)
         if f.name == "columns":
             out["columns"] = [column_to_json(column) for column in value]
+        elif f.name == "alerts":
+            out["alerts"] = [{k: encode(v) for k, v in a.items() if v is not None} for a in value]
         elif _is_given(f, value):
             out[f.name] = encode(value)
     return out
@@ -128,7 +130,12 @@ def _from_plain(value):
         raise InputError("a saved profile must be of a known schema", got=got, fix="Upgrade mltoolkit, or make the profile again.")
     known = {f.name for f in fields(TableProfile)}
     kept = {k: decode(v) for k, v in value.items() if k in known and k != "columns"}
+    nothing = dict.fromkeys(("value", "lower", "upper"))
+    kept["alerts"] = [_ALERT_ORDER | nothing | a for a in kept.get("alerts", [])]
     return TableProfile(columns=[column_from_json(c) for c in value.get("columns", [])], **kept)
+
+
+_ALERT_ORDER = dict.fromkeys(("code", "severity", "column", "message", "evidence"), "")
 
 
 TableProfile.from_plain = staticmethod(_from_plain)

@@ -200,7 +200,7 @@ def test_the_flights_equal_duckdb(found):
         counts = [k for _, k in connection.execute(top.format(name), [path]).fetchall()]
         assert p.most_frequent_count == counts[0]
         if p.top and not p.estimated:
-            assert [k for _, k in p.top] == counts, name
+            assert [k for _, k in p.top] == counts[: len(p.top)] and len(p.top) >= min(10, len(counts)), name
             for value, count in p.top[:3]:
                 query = f'select count(*) from read_parquet(?) where "{name}" = ?'
                 assert connection.execute(query, [path, value]).fetchone()[0] == count
