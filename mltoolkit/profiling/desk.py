@@ -107,7 +107,7 @@ def source_types(backend, table):
         )
         return dict(zip(table.columns, (row[0] for row in cursor.execute(asked, (oids,)).fetchall())))
 
-# %% ../../nbs/20_profiling/37_desk.ipynb #53309703
+# %% ../../nbs/20_profiling/37_desk.ipynb #32720365
 def _fetch(backend, expr):
     "Rows of a compiled expression by the driver itself."
     sql = backend.compile(expr)
@@ -137,20 +137,31 @@ def _stop(backend, tag):
     elif backend.name == "duckdb":
         backend.con.interrupt()
     elif backend.name == "pyspark":
-        backend._session.interruptTag(tag)
+        context = _context(backend)
+        context.cancelJobsWithTag(tag) if context is not None else backend._session.interruptTag(tag)
+
+
+def _context(backend):
+    "The SparkContext of a session; None with Spark Connect, which has none."
+    try:
+        return backend._session.sparkContext
+    except Exception:
+        return None
 
 
 @contextlib.contextmanager
 def _tagged(backend, tag):
     "In Spark, mark the jobs of this block so that only they are stopped."
-    tags = backend.name == "pyspark" and hasattr(backend._session, "addTag")
-    if tags:
-        backend._session.addTag(tag)
+    if backend.name != "pyspark":
+        yield
+        return
+    context = _context(backend)
+    add, remove = (context.addJobTag, context.removeJobTag) if context else (backend._session.addTag, backend._session.removeTag)
+    add(tag)
     try:
         yield
     finally:
-        if tags:
-            backend._session.removeTag(tag)
+        remove(tag)
 
 
 def _plain(value):
@@ -181,14 +192,14 @@ def snapshot(backend):
         if not con.closed:
             con.isolation_level, con.read_only = kept
 
-# %% ../../nbs/20_profiling/37_desk.ipynb #78fccf5f
+# %% ../../nbs/20_profiling/37_desk.ipynb #8c30db09
 def draw_sample(desk, table, plans, n, rows, seed, notes):
     "A random sample of at most about `rows` rows as a polars DataFrame with the table's names and types, in a fixed order."
     note, problem = "", None
     for expr, said_of_it in _draws(desk, table, min(1.0, rows / max(1, n)), seed):
         try:
             again = {p.name: p for p in plan_columns(expr, desk.name)}
-            again = [as_text(again[p.name], expr) if p.family == "text" else again[p.name] for p in plans]
+            again = [again[p.name] if again[p.name].family == p.family else as_text(again[p.name], expr) for p in plans]
             frame, note = desk.frame(sample_columns(expr, again)), said_of_it
             break
         except Cancelled:

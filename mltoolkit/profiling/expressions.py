@@ -66,7 +66,7 @@ def _number(value, backend):
     value = value.cast("float64")
     return value.isnan().ifelse(None, value)
 
-# %% ../../nbs/20_profiling/35_expressions.ipynb #723d4489
+# %% ../../nbs/20_profiling/35_expressions.ipynb #0f0e08e8
 @functools.cache
 def sql_function(name, arguments, result, sort="scalar"):
     "The SQL function `name` of a backend as an Ibis function. `arguments`, `result`: types; None is any type."
@@ -97,7 +97,7 @@ def _seconds(value, backend):
         return _epoch_duckdb(_cast(value, moment) if value.type().is_date() else value)
     if backend == "pyspark":
         moment = _cast(ibis.literal("1970-01-01"), moment) + value if interval else _cast(value, moment)
-        return sql_function("unix_micros", (None,), "int64")(moment) / 1e6
+        return sql_function("unix_micros", (None,), "int64")(moment).cast("float64") / 1e6  # Spark divides integers as decimals
     return value.cast("int64").cast("float64") if interval else value.cast("timestamp").epoch_seconds().cast("float64")
 
 # %% ../../nbs/20_profiling/35_expressions.ipynb #8deb4401
@@ -164,7 +164,7 @@ def _type_name(kind, table):
 def _mapper(table):
     return table._find_backend(use_default=True).compiler.type_mapper
 
-# %% ../../nbs/20_profiling/35_expressions.ipynb #0573c5e0
+# %% ../../nbs/20_profiling/35_expressions.ipynb #97335bad
 LEVELS = tuple(sorted({*QUANTILES, *(i / (GRID - 1) for i in range(GRID))}))  # every quantile a profile holds
 _SPACES = "\t\n\x0b\x0c\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
 
@@ -176,10 +176,14 @@ def _ones(condition):
 
 def finite_of(plan, value):
     "A normalised number, time or duration with the infinite values as null."
-    return value if value.type().is_integer() else value.isinf().ifelse(None, value)
+    import ibis
+
+    if value.type().is_integer():
+        return value
+    return (value.abs() == ibis.literal(float("inf"), "float64")).ifelse(None, value)  # Ibis' own `isinf` is always false in Spark
 
 
-def first_round(plan, value, *, quantiles="exact", ascii_only=False):
+def first_round(plan, value, backend, *, quantiles="exact", ascii_only=False):
     """Figures of one column that need no other: a dict of name -> aggregate of `value`, the normalised column.
 
     `quantiles`: `exact`, `approximate` (Spark's percentile_approx, accuracy 10,000) or `none`.
@@ -196,13 +200,13 @@ def first_round(plan, value, *, quantiles="exact", ascii_only=False):
     if quantiles != "none":
         figures["quantiles"] = _quantiles(finite.cast("float64"), quantiles)
     if plan.family == "time":
-        return {**figures, **{f"off_{step}": _ones(_off(finite, step)) for step in (1, 60, 3600, 86400)}}
+        return {**figures, **{f"off_{step}": _ones(_off(finite, step, backend)) for step in (1, 60, 3600, 86400)}}
     figures |= {"mean": finite.cast("float64").mean(), "zeros": _ones(finite == 0), "negative": _ones(value < 0)}
     if plan.family == "number":
-        figures |= {} if value.type().is_integer() else {"fractions": _ones(finite != _floor(finite))}
+        figures |= {} if value.type().is_integer() else {"fractions": _ones(_off(finite, 1, backend))}
     return figures
 
-# %% ../../nbs/20_profiling/35_expressions.ipynb #a5497afa
+# %% ../../nbs/20_profiling/35_expressions.ipynb #796fdd04
 def _quantiles(finite, how):
     if how == "exact":
         return finite.quantile(list(LEVELS))
@@ -213,13 +217,13 @@ def _quantiles(finite, how):
 
 
 def _floor(value):
-    "The largest whole number up to a float, as a float: Ibis would make it an integer, which a large one does not fit."
+    "The largest whole number up to a float: Ibis would cast it to an integer, which a large one does not fit."
     return sql_function("floor", ("float64",), "float64")(value)
 
 
-def _off(seconds, step):
-    "Whether a time is not a multiple of `step` seconds."
-    return _floor(seconds / step) * step != seconds
+def _off(value, step, backend):
+    "Whether a float is not a multiple of `step`. PostgreSQL has no remainder of floats; Spark's floor is an integer and may overflow."
+    return value != _floor(value / step) * step if backend == "postgres" else value % step != 0
 
 # %% ../../nbs/20_profiling/35_expressions.ipynb #a63571ba
 TOP = 20  # most frequent values that are kept
