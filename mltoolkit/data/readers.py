@@ -19,7 +19,7 @@ from .files import ending_of, files_of, open_text, text_separator
 from .series import as_text, from_objects, to_series, type_name
 
 # %% auto #0
-__all__ = ['NULLS', 'unique_names', 'find_reader']
+__all__ = ['SMALL', 'NULLS', 'unique_names', 'find_reader']
 
 # %% ../../nbs/10_data/04_readers.ipynb #de836f7f
 def unique_names(names):
@@ -141,9 +141,12 @@ class _Lazy:
                     del self._blocks[next(iter(self._blocks))]
             return self._blocks[first].to_series(i - first)
 
-# %% ../../nbs/10_data/04_readers.ipynb #e559eff4
-def _parquet(files, folder):
-    "A reader of Parquet files."
+# %% ../../nbs/10_data/04_readers.ipynb #8d1044f2
+SMALL = 64 * 2**20  # bytes of a table that is read at once
+
+
+def _parquet(files, folder, budget):
+    "A reader of Parquet files: column by column, or all at once where that is little."
     try:
         schemas = [pl.scan_parquet(f, hive_partitioning=False).collect_schema() for f in files]
     except pl.exceptions.DuplicateError:
@@ -153,8 +156,12 @@ def _parquet(files, folder):
     for file, schema in zip(files, schemas):
         _same_names(file, schema.names(), files[0], schemas[0].names())
     if all(schema == schemas[0] for schema in schemas):
-        return _Lazy(pl.scan_parquet(files, hive_partitioning=False), files)
-    return _Lazy(pl.concat([pl.scan_parquet(f, hive_partitioning=False) for f in files], how="vertical_relaxed"), files)
+        frame = pl.scan_parquet(files, hive_partitioning=False)
+    else:
+        frame = pl.concat([pl.scan_parquet(f, hive_partitioning=False) for f in files], how="vertical_relaxed")
+    found = _Lazy(frame, files)
+    size = max(8 * found.n_rows * len(found.names), 4 * sum(f.stat().st_size for f in files))
+    return _from_polars(frame.collect()) if size <= min(SMALL, budget // 4) else found
 
 
 def _same_names(file, names, first, expected):
@@ -247,7 +254,7 @@ def _plain_text(path, encoding, separator, folder, number):
             csv.writer(out, delimiter=separator).writerows(row for row in rows if row)
     return copy
 
-# %% ../../nbs/10_data/04_readers.ipynb #e2693cb6
+# %% ../../nbs/10_data/04_readers.ipynb #9e398145
 _FLAGS = ("True", "False", "TRUE", "FALSE")  # what pandas writes and reads as boolean
 
 
@@ -269,7 +276,7 @@ def _materialised(frames, files, folder, budget):
     "A reader of lazy frames that are dear to read in parts: in memory if small, else as a temporary Parquet file."
     frame = frames[0] if len(frames) == 1 else pl.concat(frames, how="vertical_relaxed")
     size = sum(f.stat().st_size for f in files)
-    if size * 4 <= budget and size < 64 * 2**20:
+    if size * 4 <= budget and size < SMALL:
         return _from_polars(frame.collect())
     path = folder() / "table.parquet"
     frame.sink_parquet(path, compression="lz4", row_group_size=250_000)
@@ -279,7 +286,7 @@ def _materialised(frames, files, folder, budget):
 def _from_polars(frame):
     return _Memory(frame.columns, frame.height, frame.to_series, frame.estimated_size)
 
-# %% ../../nbs/10_data/04_readers.ipynb #48c807e1
+# %% ../../nbs/10_data/04_readers.ipynb #509839a1
 def _file_reader(files, sheet, encoding, folder, budget):
     "The reader for files of one kind."
     ending = ending_of(files[0])
@@ -287,7 +294,7 @@ def _file_reader(files, sheet, encoding, folder, budget):
         empty = next(f for f in files if f.stat().st_size == 0)
         raise InputError("a table must have a header and rows", got=f"an empty file {empty}", fix="Check how it was written.")
     if ending in (".parquet", ".pq"):
-        return _parquet(files, folder)
+        return _parquet(files, folder, budget)
     if ending in (".csv", ".tsv", ".txt"):
         return _csv(files, encoding, folder, budget)
     if ending in (".jsonl", ".ndjson") and encoding.lower() in ("utf-8", "utf8") and files[0].suffix.lower() != ".gz":

@@ -63,11 +63,27 @@ def _all_tables(codes):
                 yield i, 2 * h, left.sum(2)[1:, 1:]
                 yield i, 2 * h + 1, left.sum(1)[1:, 1:]
 
-# %% ../../nbs/20_profiling/08_associations.ipynb #9ef3fcfc
-def _ranked(values):
-    "The average ranks of a float array (nan stays nan) and its known values in ascending order."
-    at = np.flatnonzero(~np.isnan(values))
-    known = values if len(at) == len(values) else values[at]  # sorting is several times faster without nan
+# %% ../../nbs/20_profiling/08_associations.ipynb #61cb6031
+def _counted(known):
+    "(codes, values of the codes, rows of each) of whole numbers within a small range, else None: counting is faster than sorting."
+    low, high = (known.min(), known.max()) if len(known) else (0.0, np.inf)
+    if not high - low <= 65_535:  # infinite or too wide
+        return None
+    codes = (known - low).astype(np.int32)
+    if not (codes + low == known).all():
+        return None
+    rows = np.bincount(codes)
+    return codes, low + np.arange(len(rows)), rows
+
+
+def _middle(rows):
+    "The average rank, from 1, of each of the values that occur in so many rows, in ascending order."
+    upto = np.cumsum(rows)
+    return (2 * upto - rows + 1) / 2
+
+
+def _sorted_ranks(known):
+    "Average ranks of floats without nan, and the floats in ascending order."
     order = np.argsort(known)
     ordered = known[order]
     new = ordered[1:] != ordered[:-1]
@@ -75,18 +91,40 @@ def _ranked(values):
         middle = np.arange(1, len(known) + 1, dtype=np.float32)  # exact up to 8 million rows
     else:
         starts = np.flatnonzero(np.concatenate(([True], new)))
-        ends = np.append(starts[1:], len(known))
-        middle = np.repeat(np.add(starts, ends + 1, dtype=np.float32) / 2, ends - starts)
-    ranks = np.full(len(values), np.nan, dtype=np.float32)
-    ranks[order if known is values else at[order]] = middle
+        middle = np.repeat(_middle(np.diff(np.append(starts, len(known)))), np.diff(np.append(starts, len(known)))).astype(np.float32)
+    ranks = np.empty(len(known), dtype=np.float32)
+    ranks[order] = middle
     return ranks, ordered
+
+
+def _ranked(values):
+    "Average ranks of a float array (nan stays nan), its known values in ascending order, and codes (int32) if they were counted."
+    at = np.flatnonzero(~np.isnan(values))
+    whole = len(at) == len(values)
+    known = values if whole else values[at]  # sorting is several times faster without nan
+    counted, codes = _counted(known), None
+    if counted is None:
+        ranks, ordered = _sorted_ranks(known)
+    else:
+        codes, levels, rows = counted
+        ranks, ordered = _middle(rows).astype(np.float32)[codes], np.repeat(levels, rows)
+    return _spread_out(ranks, at, values, np.nan), ordered, None if codes is None else _spread_out(codes, at, values, 0)
+
+
+def _spread_out(known, at, values, missing):
+    "Figures of the known rows as figures of all rows."
+    if len(at) == len(values):
+        return known
+    out = np.full(len(values), missing, dtype=known.dtype)
+    out[at] = known
+    return out
 
 
 def average_ranks(values):
     "Ranks of a float array, from 1, as floats; ties share their average rank; nan stays nan."
     return _ranked(np.asarray(values, dtype=float))[0].astype(float)
 
-# %% ../../nbs/20_profiling/08_associations.ipynb #248f2aa3
+# %% ../../nbs/20_profiling/08_associations.ipynb #9e1cefeb
 _FAR = 0.001  # share of the rows on each side that is drawn in
 
 
@@ -94,7 +132,7 @@ class _Number:
     "A number column made ready: `ranks`, `known` (None: all), `total` known rows, `clip` (low, high), `rows` (standardised, 0 if missing)."
 
     def __init__(self, values):
-        self.ranks, ordered = _ranked(values)
+        self.ranks, ordered, self.codes = _ranked(values)
         self.values, self.total = values, len(ordered)
         self.known = None if self.total == len(values) else ~np.isnan(values)
         ordered = ordered[np.searchsorted(ordered, -np.inf, "right") : np.searchsorted(ordered, np.inf)]  # without infinite ones
@@ -144,7 +182,7 @@ def _correlations(left, right, which, tracker):
 def _known(number, part, length):
     return np.ones(length, dtype=np.float32) if number.known is None else number.known[part].astype(np.float32)
 
-# %% ../../nbs/20_profiling/08_associations.ipynb #448a0e95
+# %% ../../nbs/20_profiling/08_associations.ipynb #c650569b
 def _pearson(x, y):
     "Pearson's correlation of two float arrays without missing values; None where one does not vary or there are too few rows."
     if len(x) < FEWEST:
@@ -159,15 +197,12 @@ def _unit(x):
     return x / (max(-x.min(), x.max()) or 1.0) if len(x) else x
 
 
-def _rerank(ranks):
-    "Average ranks among the rows that are left, from their ranks among all rows."
-    twice = (2 * ranks).astype(np.intp)
-    counts = np.bincount(twice)
-    middle = np.cumsum(counts) * 2
-    middle -= counts
-    return (middle[twice] + 1) / 2
+def _rerank(number, rows):
+    "Average ranks of a `_Number` among some of its known rows."
+    codes = number.codes[rows] if number.codes is not None else (2 * number.ranks[rows]).astype(np.intp)  # ranks are whole or a half
+    return _middle(np.bincount(codes))[codes]
 
-# %% ../../nbs/20_profiling/08_associations.ipynb #cb35a830
+# %% ../../nbs/20_profiling/08_associations.ipynb #ff9ed012
 def _pair_correlations(a, b, at_least=0.0):
     """Pearson, Pearson of the clipped values and Spearman of two `_Number` on the rows where both are known; None where undefined.
 
@@ -176,7 +211,7 @@ def _pair_correlations(a, b, at_least=0.0):
     x, y, ranks = a.values, b.values, [a.ranks.astype(float), b.ranks.astype(float)]
     if a.known is not None or b.known is not None:
         both = np.flatnonzero(~(np.isnan(x) | np.isnan(y)))
-        ranks = [r[both] if len(both) == z.total else _rerank(r[both]) for z, r in zip((a, b), ranks)]
+        ranks = [r[both] if len(both) == z.total else _rerank(z, both) for z, r in zip((a, b), ranks)]
         x, y = x[both], y[both]
     finite = np.isfinite(x) & np.isfinite(y)
     pearson = _pearson(_unit(x), _unit(y)) if finite.all() else _pearson(_unit(x[finite]), _unit(y[finite]))

@@ -39,7 +39,7 @@ def side_by_side(scan, places, cancel=None):
             cancel.check()
         yield parts
 
-# %% ../../nbs/20_profiling/08_dependencies.ipynb #817ff3f9
+# %% ../../nbs/20_profiling/08_dependencies.ipynb #d6111c81
 def _mix(x):
     "Scramble an array of uint64; different numbers stay different."
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -66,6 +66,8 @@ class Identities:
             return _mix((sample.values + 0.0).view(np.uint64)), sample.codes > 0  # + 0.0: -0.0 is 0.0
         if not (sample.codes == 1).any():
             return _mix(sample.codes.astype(np.uint64)), sample.codes > 0
+        if sample.hashes is not None:
+            return sample.hashes, sample.codes > 0
         if self.positions is None:
             return None
         values = self.scan.take(i, self.positions)

@@ -27,17 +27,19 @@ from .times import iso_text, seconds_to_ticks, sentinel_ticks, ticks_per_second,
 # %% auto #0
 __all__ = ['LEVELS', 'Sampled', 'column_figures', 'workers_for', 'table_figures', 'profile_column']
 
-# %% ../../nbs/20_profiling/06_figures.ipynb #20ce24a3
+# %% ../../nbs/20_profiling/06_figures.ipynb #0f42fefc
 LEVELS = 14  # codes 2 to 15
 
 
 @dataclass
 class Sampled:
-    "A column on the sampled rows: `codes` (uint8), `values` (float64, times in seconds, missing nan; None for texts), `n_codes`."
+    """A column on the sampled rows: `codes` (uint8), `values` (float64, times in seconds, missing nan; None for texts), `n_codes`,
+    `hashes` (uint64, of texts)."""
 
     codes: np.ndarray
     values: np.ndarray | None = None
     n_codes: int = 0
+    hashes: np.ndarray | None = None
 
 
 def _range_codes(values, ordered, runs, unit):
@@ -62,7 +64,7 @@ def _level_codes(hashes, known, levels):
     for code, level in enumerate(levels[:LEVELS], 2):
         codes[hashes == level] = code
     codes[~known] = 0
-    return Sampled(codes=codes, n_codes=len(levels[:LEVELS]) + 2)
+    return Sampled(codes=codes, n_codes=len(levels[:LEVELS]) + 2, hashes=hashes)
 
 # %% ../../nbs/20_profiling/06_figures.ipynb #4abe65b3
 def _plain(value):

@@ -199,6 +199,8 @@ def spark(tmp_path_factory):
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.local.dir": str(folder / "local"),
         "spark.sql.shuffle.partitions": "2",
+        "spark.sql.adaptive.enabled": "false",  # small queries: planning and compiling cost more than running
+        "spark.sql.codegen.wholeStage": "false",
         "spark.sql.session.timeZone": "America/New_York",
     }
     builder = SparkSession.builder.master("local[2]").appName("mltoolkit tests")
