@@ -91,7 +91,7 @@ class Scan:
         if self._remove is not None:
             self._remove()
 
-# %% ../../nbs/10_data/05_scan.ipynb #9bd0a496
+# %% ../../nbs/10_data/05_scan.ipynb #1d2949aa
 def _type_of(self, i):
     "The polars type of column `i`, and the type as its source calls it."
     return self._reader.type_of(i)
@@ -108,6 +108,7 @@ def _dtypes(self):
 
 
 Scan.type_of, Scan.types, Scan.dtypes = _type_of, property(_types), property(_dtypes)
+Scan.in_memory = property(lambda self: self._reader.in_memory, doc="Whether a row anywhere is as cheap to take as the first one.")
 Scan.memory = property(lambda self: self._reader.memory(), doc="Bytes of the table where it is: in memory, or in its files.")
 
 # %% ../../nbs/10_data/05_scan.ipynb #fa2be440

@@ -103,7 +103,7 @@ def _first_look(scan, question, cancel):
     import polars as pl
 
     rows = min(scan.n_rows, FIRST_ROWS, max(1_000, FIRST_CELLS // len(scan.names)))
-    if scan._reader.in_memory:
+    if scan.in_memory:
         positions = sample_positions(scan.n_rows, size=rows, random_state=question.random_state)
         columns = [scan.take(i, positions).alias(name) for i, name in enumerate(scan.names)]
     else:
@@ -111,7 +111,7 @@ def _first_look(scan, question, cancel):
     rows = len(columns[0])
     with open_scan(pl.DataFrame([c.head(rows) for c in columns]), name=scan.name) as small:
         found = table_figures(small, np.arange(rows), sensitive=question.sensitive, roles=question.roles, progress=silent, cancel=cancel)
-    where = "a random sample" if scan._reader.in_memory else "the first rows"
+    where = "a random sample" if scan.in_memory else "the first rows"
     notes = [f"a first look at {rows:,} of {scan.n_rows:,} rows ({where}); the exact figures follow"]
     profiles = [replace(p, dtype=dtype) for (p, _), dtype in zip(found, scan.dtypes)]
     return _table(scan, profiles, sample_rows=rows, preview=True, notes=notes)
