@@ -63,7 +63,7 @@ def _url_place(url):
     scheme = url.partition(":")[0].partition("+")[0].lower()
     return {"postgresql": "server", "postgres": "server", "duckdb": "duckdb"}.get(scheme, "database")
 
-# %% ../../nbs/20_profiling/34_connections.ipynb #674e1ff2
+# %% ../../nbs/20_profiling/34_connections.ipynb #afdeb5fc
 def wanted_engine(source, engine="auto", connection=None):
     """`local`, `sql` or `spark`: the engine that profiles `source`.
 
@@ -87,7 +87,7 @@ def _words(source, place):
     said = {"spark": "data in Spark", "server": "data in a database server", "database": "a database without pushdown"}
     return said.get(place, f"a {type(source).__name__}")
 
-
+# %% ../../nbs/20_profiling/34_connections.ipynb #b31c86da
 def _way_out(engine, place, able):
     if engine == "local":
         return "Leave `engine` out, or fetch the rows first, e.g. with `.to_polars()` or `.toPandas()`."
@@ -166,7 +166,7 @@ def _open_postgres(url, closing):
     closing.callback(connection.close)
     return connection
 
-# %% ../../nbs/20_profiling/34_connections.ipynb #60ccfe4e
+# %% ../../nbs/20_profiling/34_connections.ipynb #bcf6a137
 def _from_sqlalchemy(connection, closing):
     "The psycopg connection under a SQLAlchemy engine or connection; a new one where it has another driver."
     import psycopg
@@ -182,7 +182,7 @@ def _from_sqlalchemy(connection, closing):
         return raw.driver_connection
     return _open_postgres(engine.url.set(drivername="postgresql").render_as_string(hide_password=False), closing)
 
-
+# %% ../../nbs/20_profiling/34_connections.ipynb #e206cbc7
 def _lent(connection, closing):
     "An Ibis backend on a psycopg connection whose time zone is put back afterwards."
     import ibis
@@ -230,7 +230,7 @@ def _unique(names, fold=str):
         found.append(new)
     return found
 
-# %% ../../nbs/20_profiling/34_connections.ipynb #2c58702e
+# %% ../../nbs/20_profiling/34_connections.ipynb #66f58f8f
 def _spark(frame, closing):
     "The Ibis table of a Spark DataFrame, under a temporary name that `closing` drops."
     import ibis
@@ -252,7 +252,7 @@ def _spark(frame, closing):
     schema = {new: _spark_type(field.dataType) for new, field in zip(unique, frame.schema.fields)}
     return DatabaseTable(name, ibis.schema(schema), backend, Namespace()).to_expr()
 
-
+# %% ../../nbs/20_profiling/34_connections.ipynb #9b9ed80e
 def _spark_type(kind):
     import ibis.expr.datatypes as dt
     from ibis.backends.pyspark.datatypes import PySparkType
@@ -262,7 +262,7 @@ def _spark_type(kind):
     except Exception:  # a type Ibis does not know
         return dt.Interval("us") if "Interval" in type(kind).__name__ else dt.Unknown(raw_type=kind.simpleString())
 
-# %% ../../nbs/20_profiling/34_connections.ipynb #81b6599d
+# %% ../../nbs/20_profiling/34_connections.ipynb #72928786
 class _Relation:
     "A DuckDB relation dressed as a connection: every query sees it under `name`."
 
@@ -277,7 +277,7 @@ class _Relation:
     def interrupt(self):
         "A relation cannot be interrupted; a stop is heard between queries."
 
-
+# %% ../../nbs/20_profiling/34_connections.ipynb #316d945b
 def _relation(relation):
     "The Ibis table of a DuckDB relation."
     import ibis
@@ -340,7 +340,7 @@ def _expr(source, connection, engine, closing):
         return _relation(source)
     return _look_up(source, connection, closing)
 
-# %% ../../nbs/20_profiling/34_connections.ipynb #8140aead
+# %% ../../nbs/20_profiling/34_connections.ipynb #39742f91
 def _as_table(source):
     "An Ibis table, or a column as a table."
     if not hasattr(source, "as_table"):
@@ -365,7 +365,7 @@ def _look_up(source, connection, closing):
     described = {"postgres": _postgres_query, "duckdb": _duckdb_query}.get(backend.name)
     return _try(described, backend, text) if described else _try(backend.sql, text)
 
-
+# %% ../../nbs/20_profiling/34_connections.ipynb #86471e8e
 def _backend(connection, place, closing):
     import ibis
 
@@ -378,7 +378,7 @@ def _backend(connection, place, closing):
     closing.callback(backend.disconnect)
     return backend
 
-# %% ../../nbs/20_profiling/34_connections.ipynb #ef88df27
+# %% ../../nbs/20_profiling/34_connections.ipynb #fc083903
 _QUERY = re.compile(r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*(?:\(|(?:select|with|values|from)\b)", re.I | re.S)
 
 
@@ -409,7 +409,7 @@ def _named(backend, name, schema):
     known = _try(backend.list_tables, **({"database": schema} if schema else {}))
     raise InputError("the table must exist", got=repr(name), fix=did_you_mean(name, known))
 
-
+# %% ../../nbs/20_profiling/34_connections.ipynb #be788b6a
 def _try(function, *args, **kwargs):
     "What `function` returns; what the database objects to as an InputError without passwords."
     try:

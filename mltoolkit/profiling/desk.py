@@ -20,7 +20,7 @@ from .expressions import as_text, plan_columns, sample_columns, sql_function
 # %% auto #0
 __all__ = ['Desk', 'source_types', 'snapshot', 'draw_sample']
 
-# %% ../../nbs/20_profiling/37_desk.ipynb #c56c9afc
+# %% ../../nbs/20_profiling/37_desk.ipynb #49ff2ffe
 def _make_ready(backend, table):
     "Let Ibis register what the table itself brings along: tables in memory and functions written in Python."
     from ibis.expr.operations import InMemoryTable, ScalarUDF
@@ -28,7 +28,7 @@ def _make_ready(backend, table):
     if table.op().find((InMemoryTable, ScalarUDF)):
         backend._run_pre_execute_hooks(table)
 
-
+# %% ../../nbs/20_profiling/37_desk.ipynb #b36a1a86
 class Desk:
     "Runs Ibis expressions over `table` on its backend, hears a stop, and counts the queries."
 
@@ -107,7 +107,7 @@ def source_types(backend, table):
         )
         return dict(zip(table.columns, (row[0] for row in cursor.execute(asked, (oids,)).fetchall())))
 
-# %% ../../nbs/20_profiling/37_desk.ipynb #32720365
+# %% ../../nbs/20_profiling/37_desk.ipynb #a55ad332
 def _fetch(backend, expr):
     "Rows of a compiled expression by the driver itself."
     sql = backend.compile(expr)
@@ -129,7 +129,7 @@ def _fetch_frame(backend, expr):
     names, rows = list(expr.columns), _fetch(backend, expr)
     return pl.DataFrame({name: pl.Series(name, [_plain(r[i]) for r in rows], strict=False) for i, name in enumerate(names)})
 
-
+# %% ../../nbs/20_profiling/37_desk.ipynb #13181ef5
 def _stop(backend, tag):
     "Ask the backend to end the statement under way."
     if backend.name == "postgres":
@@ -148,7 +148,7 @@ def _context(backend):
     except Exception:
         return None
 
-
+# %% ../../nbs/20_profiling/37_desk.ipynb #52dcc250
 @contextlib.contextmanager
 def _tagged(backend, tag):
     "In Spark, mark the jobs of this block so that only they are stopped."
@@ -192,7 +192,7 @@ def snapshot(backend):
         if not con.closed:
             con.isolation_level, con.read_only = kept
 
-# %% ../../nbs/20_profiling/37_desk.ipynb #8c30db09
+# %% ../../nbs/20_profiling/37_desk.ipynb #3baf8c9f
 def draw_sample(desk, table, plans, n, rows, seed, notes):
     "A random sample of at most about `rows` rows as a polars DataFrame with the table's names and types, in a fixed order."
     note, problem = "", None
@@ -215,7 +215,7 @@ def draw_sample(desk, table, plans, n, rows, seed, notes):
         frame = frame.sample(rows, seed=seed)
     return frame.sort(frame.columns, nulls_last=True) if plans else frame
 
-
+# %% ../../nbs/20_profiling/37_desk.ipynb #4610b31f
 def _draws(desk, table, share, seed):
     "Ways to draw a sample, the best first, as (expression, what to note)."
     import ibis
@@ -232,7 +232,7 @@ def _draws(desk, table, share, seed):
             yield table.sample(share, method="row", seed=seed), ""
     yield table.filter(ibis.random() < share), loose
 
-
+# %% ../../nbs/20_profiling/37_desk.ipynb #a45deb1e
 def _typed(values, plan):
     "A column of the sample in the polars type that fits its plan."
     values = values.alias(plan.name)

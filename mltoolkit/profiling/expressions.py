@@ -66,7 +66,7 @@ def _number(value, backend):
     value = value.cast("float64")
     return value.isnan().ifelse(None, value)
 
-# %% ../../nbs/20_profiling/35_expressions.ipynb #0f0e08e8
+# %% ../../nbs/20_profiling/35_expressions.ipynb #fcb7c002
 @functools.cache
 def sql_function(name, arguments, result, sort="scalar"):
     "The SQL function `name` of a backend as an Ibis function. `arguments`, `result`: types; None is any type."
@@ -82,7 +82,7 @@ def sql_function(name, arguments, result, sort="scalar"):
     call.__annotations__ = {**{n: k for n, k in kinds.items() if k}, "return": result}
     return getattr(ibis.udf, sort).builtin(call, name=name)
 
-
+# %% ../../nbs/20_profiling/35_expressions.ipynb #a74408d5
 def _seconds(value, backend):
     "A time or an interval as seconds, as float64."
     import ibis
@@ -110,7 +110,7 @@ def _epoch_duckdb(value):
     later = value > _cast(ibis.literal("2000-01-01"), value.type())
     return endless.ifelse(later.ifelse(float("inf"), float("-inf")), seconds)
 
-# %% ../../nbs/20_profiling/35_expressions.ipynb #87577a5e
+# %% ../../nbs/20_profiling/35_expressions.ipynb #724a9681
 def plan_columns(table, backend):
     "A `Plan` for each column of an Ibis table. `backend`: the name of the backend, such as `postgres`."
     return [_plan(table, i, name, kind, backend) for i, (name, kind) in enumerate(table.schema().items())]
@@ -138,7 +138,7 @@ def _form(kind):
     tests |= {"date": kind.is_date, "bytes": kind.is_binary}
     return next((form for form, test in tests.items() if test()), "")
 
-
+# %% ../../nbs/20_profiling/35_expressions.ipynb #26f86206
 def as_text(plan, table):
     "The same column as text: what is left where a backend cannot compute with its values."
     return plan._replace(family="text", form="", value=_cast(table[plan.name], "string"), moment=None)
@@ -164,7 +164,7 @@ def _type_name(kind, table):
 def _mapper(table):
     return table._find_backend(use_default=True).compiler.type_mapper
 
-# %% ../../nbs/20_profiling/35_expressions.ipynb #97335bad
+# %% ../../nbs/20_profiling/35_expressions.ipynb #697c02c3
 LEVELS = tuple(sorted({*QUANTILES, *(i / (GRID - 1) for i in range(GRID))}))  # every quantile a profile holds
 _SPACES = "\t\n\x0b\x0c\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
 
@@ -182,7 +182,7 @@ def finite_of(plan, value):
         return value
     return (value.abs() == ibis.literal(float("inf"), "float64")).ifelse(None, value)  # Ibis' own `isinf` is always false in Spark
 
-
+# %% ../../nbs/20_profiling/35_expressions.ipynb #61b0d2c9
 def first_round(plan, value, backend, *, quantiles="exact", ascii_only=False):
     """Figures of one column that need no other: a dict of name -> aggregate of `value`, the normalised column.
 
@@ -253,7 +253,7 @@ def _part(groups, plan, number):
     shown = groups.v.substr(0, 61) if plan.family in ("text", "nested") else groups.v
     return groups.select(p=ibis.literal(number, "int64"), v=shown, a=groups.c.cast("int64"), b=ibis.literal(0, "int64"))
 
-# %% ../../nbs/20_profiling/35_expressions.ipynb #5c04963e
+# %% ../../nbs/20_profiling/35_expressions.ipynb #36eec1fc
 class Spread(NamedTuple):
     "What the third round needs to know of a column: edges, centre and scale, and the limits beyond which values count as outliers."
 
@@ -283,7 +283,7 @@ def spread_rows(table, plan, spread):
     groups = t.mutate(z=_scaled(t.v, spread)).group_by("bin")
     return groups.aggregate(**_sums(spread)).mutate(i=ibis.literal(plan.i, "int64")).select("i", "bin", *_NAMES)
 
-
+# %% ../../nbs/20_profiling/35_expressions.ipynb #3bab406d
 _NAMES = ("n", "z1", "z2", "z3", "z4", "low", "high")
 
 # %% ../../nbs/20_profiling/35_expressions.ipynb #afe67520
@@ -309,7 +309,7 @@ def _sums(spread):
     powers = {f"z{p}": (lambda t, p=p: functools.reduce(lambda a, b: a * b, [t.z] * p, t.c.cast("float64")).sum()) for p in (1, 2, 3, 4)}
     return {"n": lambda t: t.c.sum(), **powers, "low": lambda t: outside(t, "low"), "high": lambda t: outside(t, "high")}
 
-# %% ../../nbs/20_profiling/35_expressions.ipynb #c30b02ff
+# %% ../../nbs/20_profiling/35_expressions.ipynb #c71a2c8d
 def calendar(table, plan):
     "Rows (hour, weekday with Monday 0, month, 1 on the first of a month, count)."
     at = plan.moment
@@ -338,7 +338,7 @@ def gap_sizes(table, plan, n=2):
     frequent = counts.order_by([ibis.desc("c"), "gap"]).limit(n).select("gap", c=lambda t: t.c.cast("int64"))
     return ibis.union(frequent, gaps.aggregate(gap=gaps.gap.max(), c=-gaps.count().cast("int64")))
 
-
+# %% ../../nbs/20_profiling/35_expressions.ipynb #fd21a12d
 def long_gaps(table, plan, longest):
     "How many gaps are longer than `longest` seconds."
     gaps = _gaps(table, plan)

@@ -36,7 +36,7 @@ from .times import iso_text, seconds_to_ticks
 # %% auto #0
 __all__ = ['profile_expr']
 
-# %% ../../nbs/20_profiling/40_pushdown.ipynb #e25d9ac6
+# %% ../../nbs/20_profiling/40_pushdown.ipynb #0b72cfbe
 _BATCH = 40  # columns in one query of the first round
 
 
@@ -63,7 +63,7 @@ def _batch(desk, table, plans, how):
     row = iter(desk.rows(based.aggregate(**{f"a{i}": expr for i, expr in enumerate(asked)}))[0])
     return [(plan, {key: next(row) for key in one}) for plan, one in zip(plans, figures)]
 
-
+# %% ../../nbs/20_profiling/40_pushdown.ipynb #635a0592
 def _alone(desk, table, plan, how, notes):
     with contextlib.suppress(Exception):
         if not (desk.cancel and desk.cancel.requested):
@@ -115,7 +115,7 @@ def _is_clock(desk, table, plan, basics, groups):
     values = np.array([row[0] for row in desk.rows(t.filter(t.v.notnull()).distinct())], dtype=float)
     return bool(is_clock(np.resize(values, max(30, len(values)))))
 
-# %% ../../nbs/20_profiling/40_pushdown.ipynb #40fefe07
+# %% ../../nbs/20_profiling/40_pushdown.ipynb #e6292b10
 def _spread_of(plan, basics):
     "The `Spread` that the third round needs for a column, or None where there is nothing to spread."
     if plan.family not in ("number", "time", "duration") or not basics["finite"]:
@@ -139,7 +139,7 @@ def _quantile_map(basics):
     values = basics.get("quantiles")
     return {} if values is None else dict(zip(LEVELS, map(float, values)))
 
-
+# %% ../../nbs/20_profiling/40_pushdown.ipynb #9115076c
 def _third(desk, table, pairs, notes, step):
     "Rows of `spread_rows` of each column: a dict of place -> rows. `pairs`: (plan, Spread)."
     import ibis
@@ -168,7 +168,7 @@ def _spread_alone(desk, table, plan, spread, notes):
         notes.append(f"{plan.name}: no histogram and moments, {said(e)}")
         return []
 
-# %% ../../nbs/20_profiling/40_pushdown.ipynb #3db1b5a1
+# %% ../../nbs/20_profiling/40_pushdown.ipynb #87eb14fe
 def _spread_figures(plan, spread, rows):
     "std, skew, kurtosis, histogram and outliers from the rows of one column."
     n = sum(row[1] for row in rows)
@@ -189,7 +189,7 @@ def _spread_figures(plan, spread, rows):
         found["outliers"] = {"rule": "Tukey, 3 IQR", "low": low, "high": high, "below": below, "above": above}
     return found
 
-
+# %% ../../nbs/20_profiling/40_pushdown.ipynb #d9ea7142
 def _moments(n, raw, scale):
     "std (ddof 0), skew and excess kurtosis from the first four moments of z, which is centred but for rounding."
     m = raw[0]
@@ -202,7 +202,7 @@ def _moments(n, raw, scale):
         return {"std": math.sqrt(second) * scale}
     return {"std": math.sqrt(second) * scale, "skew": third / second**1.5, "kurtosis": fourth / second**2 - 3}
 
-# %% ../../nbs/20_profiling/40_pushdown.ipynb #bc1cf2c4
+# %% ../../nbs/20_profiling/40_pushdown.ipynb #dedaea34
 _MANY_TIMES = 5_000_000  # distinct times above which gaps are not looked for
 
 
@@ -232,7 +232,7 @@ def _granularity(basics, firsts, months):
             return name
     return "day" if not firsts else "year" if months[0] == sum(months) else "month"
 
-
+# %% ../../nbs/20_profiling/40_pushdown.ipynb #d5fbeeda
 def _gap_figures(desk, table, plan):
     "step_s, longest_gap_s and, where at least half of more than two gaps are one step, the number of gaps longer than 1.5 steps."
     rows = [(float(gap), int(count)) for gap, count in desk.rows(gap_sizes(table, plan, 1)) if gap is not None]
@@ -262,7 +262,7 @@ def _iso(second, plan, *, whole=False):
         return iso_text(seconds_to_ticks(math.floor(second), kind), kind)
     return iso_text(round(second * 1e6), kind)
 
-# %% ../../nbs/20_profiling/40_pushdown.ipynb #87a63408
+# %% ../../nbs/20_profiling/40_pushdown.ipynb #0a7f7319
 def _kind(plan, basics, groups, clock, spaces):
     "The kind of a column, from its family and figures: the rule of the local engine."
     known, distinct = basics["known"], groups["distinct"]
@@ -290,12 +290,12 @@ def _number(value):
         return str(value)
     return int(value) if value.is_integer() and abs(value) < 2**53 else float(value)
 
-
+# %% ../../nbs/20_profiling/40_pushdown.ipynb #e6d64cc6
 def _short(value):
     text = str(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
-# %% ../../nbs/20_profiling/40_pushdown.ipynb #d3db7ddc
+# %% ../../nbs/20_profiling/40_pushdown.ipynb #7bf82e46
 def _family_figures(plan, basics, groups):
     "The fields of a `ColumnProfile` that come from the first two rounds."
     found = {"distinct": groups["distinct"], "most_frequent_count": groups["most_frequent_count"]}
@@ -317,7 +317,7 @@ def _family_figures(plan, basics, groups):
     found |= {"top": [[_number(v), c] for v, c in groups["top"]]} if few else {}
     return {**found, "quantiles": {str(q): at[q] for q in QUANTILES if q in at}}
 
-
+# %% ../../nbs/20_profiling/40_pushdown.ipynb #b15a3388
 def _text_figures(plan, basics, groups):
     top = sorted(([_short(v), c] for v, c in groups["top"]), key=lambda pair: (-pair[1], pair[0]))
     found = {"top": top if groups["most_frequent_count"] > 1 or groups["distinct"] <= 20 else []}
@@ -374,7 +374,7 @@ def _estimated(plan, how, rows):
         found["outliers"] = f"counts are exact for these limits; limits from quartiles, {bound}"
     return found
 
-# %% ../../nbs/20_profiling/40_pushdown.ipynb #3330d9e7
+# %% ../../nbs/20_profiling/40_pushdown.ipynb #02fad9dd
 _EXACT_ROWS = 5_000_000  # Spark: rows up to which quantiles are exact
 
 
@@ -402,7 +402,7 @@ def profile_expr(expr, *, name=None, target=None, sensitive=(), sample_rows=50_0
     except Exception as e:  # every driver has errors of its own
         raise RunError("the database must answer", got=said(e), fix="See what it says in its own log.") from None
 
-
+# %% ../../nbs/20_profiling/40_pushdown.ipynb #9f3055f9
 def _plans(desk, table):
     "The plans of all columns, with the types as the source calls them."
     types = {}
@@ -456,7 +456,7 @@ class _Work:
             return "approximate"
         return "exact" if self.desk.backend.has_operation(MultiQuantile) else "sample"
 
-# %% ../../nbs/20_profiling/40_pushdown.ipynb #9b365c45
+# %% ../../nbs/20_profiling/40_pushdown.ipynb #b3d90355
 @patch
 def _from_sample(self: _Work, plan, figures, sample):
     "First-round figures with quantiles of the sample."
@@ -467,7 +467,7 @@ def _from_sample(self: _Work, plan, figures, sample):
     values = values[np.isfinite(values)]
     return {**figures, "quantiles": np.quantile(values, LEVELS).tolist() if len(values) else None}
 
-
+# %% ../../nbs/20_profiling/40_pushdown.ipynb #6b69d66f
 @patch
 def _columns(self: _Work, n, basics, sample, how):
     "The `ColumnProfile` of every column."
@@ -488,7 +488,7 @@ def _columns(self: _Work, n, basics, sample, how):
         self.tracker.step(plan.name)
     return found
 
-# %% ../../nbs/20_profiling/40_pushdown.ipynb #78243c47
+# %% ../../nbs/20_profiling/40_pushdown.ipynb #70da2e92
 @patch
 def _column(self: _Work, n, plan, basics, groups, spread, values, semantic, hidden, how, rows):
     "One `ColumnProfile`."
@@ -507,7 +507,7 @@ def _column(self: _Work, n, plan, basics, groups, spread, values, semantic, hidd
     common = {"name": plan.name, "kind": kind, "dtype": plan.dtype, "n": n, "missing": n - int(basics["known"])}
     return ColumnProfile(**common, semantic=semantic, role=role, sensitive=hidden, **figures)
 
-
+# %% ../../nbs/20_profiling/40_pushdown.ipynb #870a54e4
 @patch
 def _rows_figures(self: _Work, n, columns):
     "duplicates, keys and missing_patterns."
