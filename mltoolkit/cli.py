@@ -203,10 +203,10 @@ def runs(
     else:
         print(f"No runs in {_short(found.folder)}. Make one with: mltoolkit demo")
 
-# %% ../nbs/90_cli.ipynb #164e88ff
+# %% ../nbs/90_cli.ipynb #a50ba327
 @app.command()
 def profile(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="a file, a folder or pattern of files, example:flights, or a table or query with --connection")],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="a file, folder or pattern; a table or query with --connection")],
     target: Annotated[str | None, typer.Option(help="the column to be predicted: finds leaks as well")] = None,
     positive: Annotated[str | None, typer.Option(help="its positive value, if it is not true or yes")] = None,
     time: Annotated[str | None, typer.Option(help="the column that orders the rows in time")] = None,
@@ -216,8 +216,8 @@ def profile(
     html: Annotated[Path | None, typer.Option(help="write the profile as a page to this file")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the whole profile as JSON")] = False,
     alerts: Annotated[Path | None, typer.Option(help="a YAML file of rules such as `MLT104: off`")] = None,
-    fail_on: Annotated[str | None, typer.Option(help="error, warning or info: exit code 3 if there is such an alert or a worse one")] = None,
-    memory: Annotated[str | None, typer.Option(help="a limit for working memory, such as 500MB (default: a quarter of what is free)")] = None,
+    fail_on: Annotated[str | None, typer.Option(help="error, warning or info: exit code 3 if there is such an alert or worse")] = None,
+    memory: Annotated[str | None, typer.Option(help="a limit for working memory, such as 500MB (default: a quarter of the free)")] = None,
     connection: Annotated[str | None, typer.Option(help="the URL of a database; SOURCE is then a table or a query")] = None,
     engine: Annotated[str, typer.Option(help="auto, local, sql or spark")] = "auto",
     rows: Annotated[int | None, typer.Option(help="of an example: take only so many rows")] = None,

@@ -15,7 +15,7 @@ from .table import SEVERITIES
 __all__ = ['Code', 'CODES', 'SKEWED', 'BEYOND', 'FAR', 'alert', 'wilson', 'percent', 'column_alerts', 'duration_text',
            'read_alert_rules', 'apply_rules', 'sort_alerts']
 
-# %% ../../nbs/20_profiling/22_alerts.ipynb #1fa4d5d8
+# %% ../../nbs/20_profiling/22_alerts.ipynb #e959aa08
 Code = namedtuple("Code", "severity message fix")
 CODES = {
     "MLT101": Code("warning", "has one value only", "Drop it: it cannot tell rows apart."),
@@ -25,7 +25,7 @@ CODES = {
     "MLT105": Code("info", "has one value in nearly all rows", "Check that the rest is not a mistake; it tells little."),
     "MLT106": Code("info", "is an exact difference of other columns", "One of the three is enough."),
     "MLT107": Code("warning", "holds blank text", "Read blank text as missing."),
-    "MLT108": Code("warning", "holds values that look like codes for missing", "Read them as missing, or say in the contract that they are real."),
+    "MLT108": Code("warning", "holds values that look like codes for missing", "Read them as missing, or allow them in the contract."),
     "MLT109": Code("warning", "holds infinite values", "Find the division by zero, or read them as missing."),
     "MLT110": Code("warning", "holds numbers stored as text", "Convert it to numbers when reading."),
     "MLT111": Code("warning", "holds dates stored as text", "Convert it to times when reading."),
@@ -57,7 +57,7 @@ CODES |= {
     "MLT313": Code("warning", "repeats in groups that share the target", "Keep the rows of a group together in a split."),
 }
 CODES |= {
-    "MLT401": Code("warning", "holds personal data", "Leave it out, or keep it under the rules for personal data; its values are not shown."),
+    "MLT401": Code("warning", "holds personal data", "Leave it out, or keep to the rules for personal data; its values are not shown."),
     "MLT501": Code("error", "is gone", "Restore it, or change what depends on it."),
     "MLT502": Code("info", "is new", "Nothing depends on it yet."),
     "MLT503": Code("error", "has another type", "Bring the type back, or convert it when reading."),
@@ -87,7 +87,7 @@ def percent(part, whole):
     "A share as text, such as 8.65 %."
     return f"{100 * part / max(1, whole):.3g} %"
 
-# %% ../../nbs/20_profiling/22_alerts.ipynb #e0f9a513
+# %% ../../nbs/20_profiling/22_alerts.ipynb #615787c1
 def column_alerts(p):
     "The alerts that follow from one `ColumnProfile` alone."
     return [*_emptiness(p), *_variety(p), *_codes(p), *_spread(p), *_storage(p)]
@@ -98,8 +98,8 @@ def _emptiness(p):
     if p.kind == "constant" and p.n > 1:
         yield alert("MLT101", p.name, "the same value in every known row" if p.distinct else "no known value", p.distinct)
     if p.n > 1 and p.missing >= 0.5 * p.n and p.distinct:
-        share = p.missing / p.n
-        yield alert("MLT102", p.name, f"missing in {p.missing:,} of {p.n:,} rows ({percent(p.missing, p.n)})", share, *wilson(p.missing, p.n))
+        said = f"missing in {p.missing:,} of {p.n:,} rows ({percent(p.missing, p.n)})"
+        yield alert("MLT102", p.name, said, p.missing / p.n, *wilson(p.missing, p.n))
     if p.blank:
         yield alert("MLT107", p.name, f"{p.blank:,} of {known:,} known values are blank", p.blank / max(1, known), *wilson(p.blank, known))
 
@@ -130,7 +130,7 @@ def _codes(p):
 def _plain(value):
     return f'"{value}"' if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
 
-# %% ../../nbs/20_profiling/22_alerts.ipynb #b8366623
+# %% ../../nbs/20_profiling/22_alerts.ipynb #91baf965
 SKEWED = 5.0  # |skewness| from which it is worth a word
 BEYOND, FAR = 0.01, 10.0  # share of values beyond the outlier limits, and distance in IQR of the farthest, from which it is
 
@@ -157,9 +157,10 @@ def _outliers(p, known):
         yield alert("MLT114", p.name, f"{beyond:,} of {known:,} values are {limits}", beyond / known, *wilson(beyond, known))
     else:
         below, above = (p.quantiles["0.25"] - p.min) / width, (p.max - p.quantiles["0.75"]) / width
-        if max(below, above) >= FAR:
+        far = max(below, above)
+        if far >= FAR:
             value, side = (p.max, "above") if above >= below else (p.min, "below")
-            yield alert("MLT114", p.name, f"{value:.4g} lies {max(below, above):.3g} interquartile ranges {side} the middle half", max(below, above))
+            yield alert("MLT114", p.name, f"{value:.4g} lies {far:.3g} interquartile ranges {side} the middle half", far)
 
 
 def duration_text(seconds):

@@ -83,7 +83,7 @@ def round_grid(values):
     values = [float(v) for v in values]
     return tuple(round_to_range(v, values[-1] - values[0]) for v in values)
 
-# %% ../../nbs/20_profiling/00_columns.ipynb #6f970695
+# %% ../../nbs/20_profiling/00_columns.ipynb #6b7f5543
 _ALWAYS = ("name", "kind", "dtype", "n", "missing", "distinct")
 
 
@@ -117,7 +117,8 @@ def _twelve(value):
     return float(f"{value:.12g}") if isinstance(value, float) and math.isfinite(value) else encode(value)
 
 
-_SHORTER = {"histogram": _short_histogram, "grid": _short_grid} | dict.fromkeys(("mean", "std", "skew", "kurtosis", "quantiles", "outliers"), _twelve)
+_FIGURES = ("mean", "std", "skew", "kurtosis", "quantiles", "outliers")
+_SHORTER = {"histogram": _short_histogram, "grid": _short_grid} | dict.fromkeys(_FIGURES, _twelve)
 
 
 def column_from_json(value):

@@ -136,7 +136,7 @@ def _table(scan, columns, **more):
     found = sort_alerts(found, scan.names)
     return TableProfile(name=scan.name, n_rows=scan.n_rows, columns=tuple(columns), alerts=found, memory=scan.memory or 0, **more)
 
-# %% ../../nbs/20_profiling/60_profiler.ipynb #a9c752ae
+# %% ../../nbs/20_profiling/60_profiler.ipynb #4be14912
 def structure_of(scan, columns, samples, positions, *, cancel=None):
     "Keys, duplicates, missing patterns, associations and dependencies as fields of a TableProfile, and notes."
     notes, names, at = [], scan.names, {"positions": positions, "cancel": cancel}
@@ -145,7 +145,8 @@ def structure_of(scan, columns, samples, positions, *, cancel=None):
     duplicates = count_duplicates(scan, columns, keys=keys, cancel=cancel)
     found = dependencies(scan, names, samples, columns, notes=notes, **at)
     fields = {"keys": keys, "duplicates": duplicates, "associations": associations, "dependencies": found}
-    return fields | {"missing_patterns": missing_patterns(names, samples)}, [*notes, *(f"associations: {note}" for note in associations.notes)]
+    notes += [f"associations: {note}" for note in associations.notes]
+    return fields | {"missing_patterns": missing_patterns(names, samples)}, notes
 
 # %% ../../nbs/20_profiling/60_profiler.ipynb #c0dbe523
 TARGET_ROWS = 500_000
@@ -227,14 +228,14 @@ def personal_alerts(columns, declared):
         if p.sensitive and p.name not in declared and p.semantic in SEMANTICS:
             yield alert("MLT401", p.name, f"its values look like {SEMANTICS[p.semantic][0]}; they are not shown")
 
-# %% ../../nbs/20_profiling/60_profiler.ipynb #0b51ad14
+# %% ../../nbs/20_profiling/60_profiler.ipynb #369792e3
 def drift_alerts(drift):
     "MLT501 to MLT506 from a Drift."
     codes = {"removed": "MLT501", "added": "MLT502", "type changed": "MLT503", "drifted": "MLT504"}
     for row in drift.columns:
         if row["status"] in codes:
             figures = (row.get("psi"), row.get("psi_lower"), row.get("psi_upper")) if row["status"] == "drifted" else ()
-            said = f"population stability index {row['psi']:.2f} ({row['psi_lower']:.2f} to {row['psi_upper']:.2f})" if figures else row["note"]
+            said = f"stability index {row['psi']:.2f} ({row['psi_lower']:.2f} to {row['psi_upper']:.2f})" if figures else row["note"]
             yield alert(codes[row["status"]], row["column"], said or row["status"], *figures)
         if row["n_new"] and row["status"] != "type changed":
             said = _levels(row["new_levels"]) if row["new_levels"] else f"{row['n_new']} of them"
@@ -281,10 +282,11 @@ def _saved_profile(path):
         head = file.read(200)
     return Result.load(path) if '"TableProfile"' in head else None
 
-# %% ../../nbs/20_profiling/60_profiler.ipynb #903c2164
+# %% ../../nbs/20_profiling/60_profiler.ipynb #a275b8a2
 def profile(data, target=None, *, compare=None, positive=None, time=None, group=None, id=None, sensitive=(), contract=None, alerts=None,
-            engine="auto", connection=None, memory_budget=None, name=None, random_state=0, preview=None, progress=None, cancel=None):  # fmt: skip
-    """The `TableProfile` of a table: what is in each column, how columns hang together, what they tell about a target, what has drifted.
+            engine="auto", connection=None, memory_budget=None, name=None, random_state=0,
+            preview=None, progress=None, cancel=None):  # fmt: skip
+    """The `TableProfile` of a table: its columns, how they hang together, what they tell about a target, what has drifted.
 
     `data`: a Dataset, a pandas, Polars or Arrow table, a DuckDB relation, a path (Parquet file, folder or pattern, CSV, JSON lines,
     Excel), `example:flights/planes`, or a table or query of a database with `connection=` (a SQLAlchemy engine or its URL).

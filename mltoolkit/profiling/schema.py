@@ -28,7 +28,7 @@ def _object(description, **properties):
 def _list(description, items):
     return {"type": "array", "description": description, "items": items}
 
-# %% ../../nbs/20_profiling/24_schema.ipynb #4d4edc64
+# %% ../../nbs/20_profiling/24_schema.ipynb #0213c059
 def _column():
     "The schema of one column."
     known = {
@@ -62,7 +62,7 @@ def _column():
         "time": {"type": "object", "description": "span_s, step_s, granularity, gaps, longest_gap_s, hour, weekday (Monday first), month"},
     }
     ends = {
-        "estimated": {"type": "object", "description": "field -> how far off it may be; a field not named is exact", "additionalProperties": _TEXT},
+        "estimated": {"type": "object", "description": "field -> how far off; a field not named is exact", "additionalProperties": _TEXT},
         "role": _TEXT,
         "sensitive": {"type": "boolean", "description": "values are left out of the profile"},
     }
@@ -82,7 +82,7 @@ def _alert():
     figures = {"value": _NUMBER | {"description": "the figure behind the evidence"}, "lower": _NUMBER, "upper": _NUMBER}
     return {"type": "object", "required": ["code", "severity", "column", "message", "evidence"], "properties": texts | figures}
 
-# %% ../../nbs/20_profiling/24_schema.ipynb #360a29ae
+# %% ../../nbs/20_profiling/24_schema.ipynb #6243bae1
 def profile_schema():
     "The JSON Schema (draft 2020-12) of `TableProfile.to_dict()`, as a dict."
     rows = {"type": "object"}
@@ -105,7 +105,7 @@ def profile_schema():
         "duplicates": {"type": ["integer", "null"], "description": "rows that repeat an earlier row"},
         "keys": _list("columns that together tell every row from every other", {"type": "array", "items": _TEXT}),
         "missing_patterns": _list("columns that are missing together: columns, rows, share", rows),
-        "associations": {"type": "object", "description": "names; triangle: strength of each with those before it, in thousandths; pairs; clusters"},
+        "associations": {"type": "object", "description": "names; triangle: strengths in thousandths; pairs; clusters"},
         "dependencies": _list("determinant, dependent, share, kind", rows),
         "segments": _list("column, level, n, prevalence or mean, lower, upper", rows),
         "over_time": _list("start, n, prevalence or mean, lower, upper", rows),
