@@ -185,7 +185,7 @@ def _declared(contract, question, names, leaks):
             found.append(alert("MLT304", name, f"declared in the contract as known: after; {agree}"))
     return found
 
-# %% ../../nbs/20_profiling/60_profiler.ipynb #cdb4e0bb
+# %% ../../nbs/20_profiling/60_profiler.ipynb #9bcf8874
 REPEATED = 0.5  # share of rows a pattern of missing values shares with each of its columns
 STRONG = 0.9  # association from which it is worth a word
 
@@ -205,7 +205,7 @@ def structure_alerts(fields, n_rows, columns):
             said = "a straight line of"
         told.add(frozenset((d["determinant"], d["dependent"])))
         if not roles.get(d["dependent"]):
-            yield alert(code, d["dependent"], f"{said} {d['determinant']} in {_share(d['share'])} of the rows", d["share"])
+            yield alert(code, d["dependent"], f"{said} {d['determinant']} in {_share(d['share'])} of the {fields['rows']}", d["share"])
     for pair in fields["associations"].pairs:
         if pair["value"] >= STRONG and frozenset((pair["a"], pair["b"])) not in told and not roles.get(pair["b"]):
             yield alert("MLT119", pair["b"], f"{pair['measure']} with {pair['a']} is {pair['value']:.2f}", pair["value"])
@@ -387,11 +387,12 @@ def _profile_remote(data, question, *, engine, connection, memory_budget, previe
     table = replace(table, n_rows=n, columns=tuple(columns), alerts=kept, memory=0, notes=(*notes, *parts["notes"], *table.notes), **known)
     return with_alerts(table, question, evidence)
 
-# %% ../../nbs/20_profiling/60_profiler.ipynb #85846ca8
+# %% ../../nbs/20_profiling/60_profiler.ipynb #d33d2d3e
 def with_alerts(table, question, evidence, more=()):
     "The profile with all alerts: of the columns, the structure, people, the target and the contract."
     found = [*table.alerts, *more, *personal_alerts(table.columns, question.sensitive)]
     parts = {"duplicates": table.duplicates, "dependencies": table.dependencies, "associations": table.associations}
+    parts["rows"] = "rows" if table.engine == "local" else "sampled rows"
     found += structure_alerts(parts, table.n_rows, table.columns)
     keys = ("code", "column", "evidence", "value", "lower", "upper")
     target = [alert(*(r[k] for k in keys), severity=r["severity"]) for r in evidence]

@@ -168,7 +168,7 @@ def _spread_alone(desk, table, plan, spread, notes):
         notes.append(f"{plan.name}: no histogram and moments, {said(e)}")
         return []
 
-# %% ../../nbs/20_profiling/40_pushdown.ipynb #87eb14fe
+# %% ../../nbs/20_profiling/40_pushdown.ipynb #edf3c1b7
 def _spread_figures(plan, spread, rows):
     "std, skew, kurtosis, histogram and outliers from the rows of one column."
     n = sum(row[1] for row in rows)
@@ -179,7 +179,7 @@ def _spread_figures(plan, spread, rows):
         counts[min(BINS - 1, max(0, int(bin)))] += int(count)
     if spread.high > spread.low:
         edges = np.linspace(spread.low, spread.high, BINS + 1)
-        found["histogram"] = {"edges": [float(f"{e:.6g}") for e in edges], "counts": counts}
+        found["histogram"] = {"edges": edges.tolist(), "counts": counts}
     if spread.mean is None:
         return found
     found |= _moments(n, [math.fsum(row[2 + p] for row in rows) / n for p in range(4)], spread.scale)
