@@ -47,7 +47,7 @@ def sample_positions(n_rows, *, size=200_000, random_state=0):
         drawn = np.union1d(drawn, rng.integers(0, n_rows, size))
     return drawn if len(drawn) == size else np.sort(rng.choice(drawn, size, replace=False))
 
-# %% ../../nbs/20_profiling/02_buffers.ipynb #5fc13df4
+# %% ../../nbs/20_profiling/02_buffers.ipynb #01e5a42f
 @dataclass
 class Moments:
     "Count, mean and centred sums of powers 2 to 4 of finite values, to which more can be added. Pébay (2008), SAND2008-6212, eq. 3.1."
@@ -65,6 +65,9 @@ class Moments:
                 mean = block.mean()
                 d = block - mean
                 d2 = d * d
+                if mean * mean * len(d) > 1e10 * d2.sum():  # far from zero the mean itself is off by a rounding error
+                    mean, d = mean + d.mean(), d - d.mean()
+                    d2 = d * d
                 self._join(len(block), float(mean), float(d2.sum()), float((d * d2).sum()), float(np.square(d2, out=d2).sum()))
         return self
 
@@ -187,7 +190,7 @@ def find_order(values, *, cancel=None):
         up, down = up and bool((b >= a[: len(b)]).all()), down and bool((b <= a[: len(b)]).all())
     return "increasing" if up and not down else "decreasing" if down and not up else ""
 
-# %% ../../nbs/20_profiling/02_buffers.ipynb #cc17ead5
+# %% ../../nbs/20_profiling/02_buffers.ipynb #52187360
 def quantiles_of(ordered, shares, unit=1):
     "Quantiles of a sorted array by linear interpolation, as `np.quantile` gives them, divided by `unit`; float64."
     at = np.asarray(shares, dtype=float) * (len(ordered) - 1)
@@ -206,8 +209,8 @@ def counts_below(ordered, bounds, unit=1, side="left"):
     if ordered.dtype.kind == "f":
         return np.searchsorted(ordered, bounds, side)
     whole = np.ceil(bounds) if side == "left" else np.floor(bounds)
-    inside = np.clip(whole, -(2.0**62), 2.0**62).astype(np.int64)
-    return np.searchsorted(ordered, inside, side)
+    inside = np.clip(whole, -(2.0**63), np.nextafter(2.0**63, 0)).astype(np.int64)
+    return np.where(whole >= 2.0**63, len(ordered), np.searchsorted(ordered, inside, side))
 
 
 def histogram_of(ordered, low, high, unit=1, bins=24):
