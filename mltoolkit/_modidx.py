@@ -2245,6 +2245,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                          'mltoolkit/profiling/profiler.py'),
                                               'mltoolkit.profiling.profiler.drift_alerts': ( '20_profiling/profiler.html#drift_alerts',
                                                                                              'mltoolkit/profiling/profiler.py'),
+                                              'mltoolkit.profiling.profiler.missing_alerts': ( '20_profiling/profiler.html#missing_alerts',
+                                                                                               'mltoolkit/profiling/profiler.py'),
                                               'mltoolkit.profiling.profiler.name_alerts': ( '20_profiling/profiler.html#name_alerts',
                                                                                             'mltoolkit/profiling/profiler.py'),
                                               'mltoolkit.profiling.profiler.personal_alerts': ( '20_profiling/profiler.html#personal_alerts',

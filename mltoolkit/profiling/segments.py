@@ -303,7 +303,7 @@ def has_changed(change):
     "Whether a change over time is beyond chance and large enough to matter."
     return change is not None and change["p"] < 0.001 and change["effect"] >= _CHANGED
 
-# %% ../../nbs/20_profiling/14_segments.ipynb #6ed29a96
+# %% ../../nbs/20_profiling/14_segments.ipynb #0922c284
 def advise_split(view, *, time, is_role, change, group, alike):
     "The split that follows: dict kind, reason, time, group."
     what = "the mean" if view.kind == "number" else "the prevalence"
@@ -312,7 +312,7 @@ def advise_split(view, *, time, is_role, change, group, alike):
         reason = f"the rows have a moment, {time}" if is_role else f"the table has a time, {time}"
         if has_changed(change):
             reason += f", and {what} of {view.name} changes over it (effect {change['effect']:.3g})"
-        reason += f"; rows also repeat within {group}, so keep its groups apart where you can" if group else ""
+        reason += f"; rows also repeat within {group}, so keep the rows of each together where you can" if group else ""
         return {"kind": "time", "reason": reason, "time": time, "group": group or ""}
     if group is not None:
         shared = f", whose rows share {view.name} (intra-class correlation {alike['icc']:.3g})" if alike and alike["lower"] > 0 else ""

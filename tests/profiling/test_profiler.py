@@ -194,3 +194,40 @@ def test_saved_profiles_are_small(frame, tmp_path):
     newer = json.loads(path.read_text()) | {"schema": 99}
     with pytest.raises(InputError, match="schema"):
         Result.from_dict(newer)
+
+
+def test_every_code_can_be_raised(frame):
+    "No code is only on paper: the codes of columns and tables, each from a table made for it."
+    n = len(frame)
+    rng = np.random.default_rng(3)
+    table = pd.DataFrame(
+        {
+            "constant": 1,
+            "mostly": np.where(rng.random(n) < 0.8, np.nan, rng.normal(size=n)),
+            "id": [f"u{i}x" for i in range(n)],
+            "levels": rng.choice([f"v{i}" for i in range(90)], n),
+            "dominated": rng.choice(["a", "b"], n, p=[0.98, 0.02]),
+            "blank": rng.choice(["a", " ", "c"], n),
+            "coded": np.where(rng.random(n) < 0.02, -999, rng.integers(20, 60, n)),
+            "infinite": np.where(rng.random(n) < 0.01, np.inf, rng.normal(size=n)),
+            "number_text": [f"{v:.2f}" for v in rng.normal(100, 9, n)],
+            "date_text": [f"{d:%d.%m.%Y}" for d in pd.to_datetime("2024-01-01") + pd.to_timedelta(rng.integers(0, 900, n), unit="D")],
+            "mixed": [i if i % 2 else f"t{i % 7}" for i in range(n)],
+            "skewed": np.exp(rng.normal(0, 2.5, n)),
+            "zeros": np.where(rng.random(n) < 0.9, 0, rng.integers(1, 9, n)),
+            "copied": frame["whole"],
+            "copy": frame["whole"],
+            "town": [f"town{i}" for i in frame["whole"]],
+            "country": [f"country{i // 8}" for i in frame["whole"]],
+            "nested": [[1, 2]] * (n - 1) + [[3]],
+            "when": pd.to_datetime("2024-01-01") + pd.to_timedelta(np.where(np.arange(n) > n // 2, 500, 0) + np.arange(n), unit="h"),
+            "mail": [f"ann{i}@example.org" for i in range(n)],
+            "close": frame["x"] + 0.05 * rng.normal(size=n),
+            "x": frame["x"],
+        }
+    )
+    table["gone"] = np.where(table["mostly"].isna(), None, "here")
+    table[3] = 1
+    found = {a["code"] for a in mlt.profile(table).alerts}
+    found |= {a["code"] for a in mlt.profile(table[["levels", "dominated"]]).alerts} | {a["code"] for a in mlt.profile(table.head(0)).alerts}
+    assert {code for code in CODES if code < "MLT3" or code == "MLT401"} - found == {"MLT106"}  # MLT106 is about a target's table
