@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from mltoolkit.core import InputError, Result
 from mltoolkit.profiling.columns import ColumnProfile
-from mltoolkit.profiling.drift import Drift, chi2_tail, compare_counts, compare_profiles, share_change
+from mltoolkit.profiling.drift import Drift, compare_counts, compare_profiles, share_change
+from mltoolkit.profiling.intervals import chi2_tail
 from mltoolkit.profiling.table import TableProfile
 
 

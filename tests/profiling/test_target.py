@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 import mltoolkit as mlt
 from mltoolkit.core import Cancel, Cancelled, InputError, Result
+from mltoolkit.profiling.intervals import chi2_tail
 from mltoolkit.profiling.leaks import find_leaks
 from mltoolkit.profiling.scores import RELATION, mutual_information, score_column
-from mltoolkit.profiling.segments import chi2_tail, find_segments, likeness, periods, student
+from mltoolkit.profiling.segments import find_segments, likeness, periods, student
 from mltoolkit.profiling.target import relate
 from mltoolkit.profiling.views import level_codes, read_target, text_as_number
 
