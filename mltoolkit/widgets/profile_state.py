@@ -103,7 +103,7 @@ class ProfileState(LabWidget):
         state = self.job.state if self.job else "idle"
         return f"{type(self).__name__}({self.base.name!r}, {self.base.n_rows:,} rows x {self.base.frame.shape[1]}, profile {state})"
 
-# %% ../../nbs/70_widgets/30_profile_state.ipynb #c186ae00
+# %% ../../nbs/70_widgets/30_profile_state.ipynb #559fb310
 @patch
 def _open(self: ProfileState, name, roles, alerts=None):
     "Take one of the tables: a Dataset of it, and fresh controls in the dict that others may hold already."
@@ -112,7 +112,7 @@ def _open(self: ProfileState, name, roles, alerts=None):
     self.base_recipe = fitting or shipped(self.base)
     self._data, self._options, self.fingerprint = None, {}, ""
     self._exact, self._result_key, self._heard, self._drafted = None, None, None, None
-    self.proposed, self.selected = {}, None  # proposed: column -> evidence, for leaks nobody has decided about
+    self.proposed, self.selected, self.first = {}, None, None  # proposed: column -> evidence, for leaks nobody has decided about
     self.pieces, self.drafts, self.asked_reason, self.rule_error = {}, {}, None, None
     self.controls.clear()
     made = _controls(self, fitting, alerts)
@@ -283,7 +283,7 @@ def _profile(lab, plan, *, progress, cancel):
             lab.fingerprint = print_
     return result
 
-# %% ../../nbs/70_widgets/30_profile_state.ipynb #1558bc47
+# %% ../../nbs/70_widgets/30_profile_state.ipynb #28c883e9
 def _on_job(self, job, plan):
     with self._lock:
         if job is not self.job:
@@ -309,8 +309,8 @@ def _take(self, profile, plan):
     self._exact, self._result_key, self._heard, self.pieces, self._drafted = profile, plan, None, {}, None
     if not profile.preview:
         self._propose()
-    if self.selected not in [c.name for c in profile.columns]:
-        self.selected = next((c.name for c in ordered(self)), None)
+    if self.selected == self.first or self.selected not in [c.name for c in profile.columns]:
+        self.first = self.selected = next((c.name for c in ordered(self)), None)  # until somebody chooses another
 
 
 def _propose(self):
@@ -321,9 +321,9 @@ def _propose(self):
 ProfileState.run, ProfileState._on_job, ProfileState._on_preview = _run, _on_job, _on_preview
 ProfileState._take, ProfileState._propose = _take, _propose
 
-# %% ../../nbs/70_widgets/30_profile_state.ipynb #ceb037e5
-_KEPT = ("controls", "_exact", "_result_key", "_heard", "_drafted", "proposed", "selected", "pieces", "drafts", "base", "base_recipe",
-         "source", "_text", "_data", "_options", "fingerprint")  # fmt: skip
+# %% ../../nbs/70_widgets/30_profile_state.ipynb #91460a26
+_KEPT = ("controls", "_exact", "_result_key", "_heard", "_drafted", "proposed", "selected", "first", "pieces", "drafts", "base",
+         "base_recipe", "source", "_text", "_data", "_options", "fingerprint")  # fmt: skip
 
 
 @patch
