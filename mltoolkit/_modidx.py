@@ -289,6 +289,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                    'mltoolkit/data/contract.py'),
                                          'mltoolkit.data.contract._missing_sentence': ( '10_data/contract.html#_missing_sentence',
                                                                                         'mltoolkit/data/contract.py'),
+                                         'mltoolkit.data.contract._pandera': ( '10_data/contract.html#_pandera',
+                                                                               'mltoolkit/data/contract.py'),
                                          'mltoolkit.data.contract._pandera_check': ( '10_data/contract.html#_pandera_check',
                                                                                      'mltoolkit/data/contract.py'),
                                          'mltoolkit.data.contract._pandera_violation': ( '10_data/contract.html#_pandera_violation',
