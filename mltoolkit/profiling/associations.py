@@ -440,7 +440,7 @@ def summary(self: Associations):
     figures = {"columns": self.n_columns, "rows": self.sample_rows, "pairs": len(self.pairs), "clusters": len(self.clusters)}
     return figures | {"strongest": first}
 
-# %% ../../nbs/20_profiling/08_associations.ipynb #1f437c1e
+# %% ../../nbs/20_profiling/08_associations.ipynb #f51f0006
 _PLAIN = ("names", "pairs", "clusters", "n_columns", "sample_rows", "notes")
 
 
@@ -449,7 +449,7 @@ def to_dict(self: Associations):
     "Plain JSON values. `triangle`: for each name the strength with those before it and itself, in thousandths."
     triangle = [[round(1000 * v) for v in row[: i + 1]] for i, row in enumerate(self.matrix)]
     kept = {name: encode(getattr(self, name)) for name in _PLAIN}
-    return {"$": "result", "kind": "Associations", "module": __name__, **kept, "triangle": triangle}
+    return {"$": "result", "kind": "Associations", "module": "mltoolkit.profiling.associations", **kept, "triangle": triangle}
 
 
 def _from_plain(value):
