@@ -136,14 +136,17 @@ def _table(scan, columns, **more):
     found = sort_alerts(found, scan.names)
     return TableProfile(name=scan.name, n_rows=scan.n_rows, columns=tuple(columns), alerts=found, memory=scan.memory or 0, **more)
 
-# %% ../../nbs/20_profiling/60_profiler.ipynb #4be14912
+# %% ../../nbs/20_profiling/60_profiler.ipynb #45352f71
 def structure_of(scan, columns, samples, positions, *, cancel=None):
     "Keys, duplicates, missing patterns, associations and dependencies as fields of a TableProfile, and notes."
+    from threadpoolctl import threadpool_limits
+
     notes, names, at = [], scan.names, {"positions": positions, "cancel": cancel}
-    associations = associate(names, samples, kinds=[p.kind for p in columns], cancel=cancel, progress=silent)
-    keys = find_keys(scan, columns, samples, notes=notes, **at)
-    duplicates = count_duplicates(scan, columns, keys=keys, cancel=cancel)
-    found = dependencies(scan, names, samples, columns, notes=notes, **at)
+    with threadpool_limits(1, "blas"):
+        associations = associate(names, samples, kinds=[p.kind for p in columns], cancel=cancel, progress=silent)
+        keys = find_keys(scan, columns, samples, notes=notes, **at)
+        duplicates = count_duplicates(scan, columns, keys=keys, cancel=cancel)
+        found = dependencies(scan, names, samples, columns, notes=notes, **at)
     fields = {"keys": keys, "duplicates": duplicates, "associations": associations, "dependencies": found}
     notes += [f"associations: {note}" for note in associations.notes]
     return fields | {"missing_patterns": missing_patterns(names, samples)}, notes
