@@ -96,7 +96,8 @@ class Notebook:
     "One notebook open in a page: run cells, look at outputs."
 
     def __init__(self, page, server, name):
-        self.page, self.server = page, server
+        self.page, self.server, self.dialogs = page, server, []
+        page.add_locator_handler(page.locator(".jp-Dialog"), self._answer)
         page.goto(f"{server.url}/lab/tree/{name}?reset")
         page.wait_for_selector(".jp-NotebookPanel .jp-Cell")
         page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=90_000)
@@ -117,6 +118,12 @@ class Notebook:
             raise TimeoutError(f"cell {index} never ran")
         if wait:
             self.page.wait_for_function(f"i => /\\[\\d+\\]/.test(({prompt})(i))", arg=index, timeout=90_000)
+
+    def _answer(self, dialog):
+        "Answer a dialog of JupyterLab's own, such as one about a slow server, as a person would. What it said is kept and printed."
+        self.dialogs.append(dialog.inner_text())
+        print("JupyterLab asked:", self.dialogs[-1])
+        dialog.locator("button.jp-mod-accept").click()
 
     def output(self, index):
         return self.cells.nth(index).locator(".jp-OutputArea-output")

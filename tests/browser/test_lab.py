@@ -170,7 +170,7 @@ def test_roles_make_the_result_out_of_date_and_errors_are_said(opened):
     lab.get_by_label("Target").select_option("year")
     lab.get_by_text("Out of date.").wait_for()
     assert "late" in lab.locator(".mlt-table").inner_text()  # the old result stays visible
-    lab.get_by_label("Group").select_option("time_hour")  # has a role already: refused, and the list shows the old value again
+    lab.locator('select[data-input="group"]').select_option("time_hour")  # has a role already: refused, and the list shows the old value again
     lab.get_by_text("a column must have one role at most").wait_for()
     nb.page.wait_for_function("[...document.querySelectorAll('.mlt-lab select')].some((s) => s.value === 'tailnum')")
     lab.get_by_role("button", name="Profile again").click()
