@@ -82,8 +82,9 @@ def test_positive(column, positive, expected):
 @pytest.mark.parametrize(
     ("column", "words"),
     [
-        ([1.5, 2.5, 3.5], "quantities"),
-        ([1.0, 2.0, 3.0], "quantities"),
+        ([1.0, 2.0, 1.0], "positive="),
+        (pd.to_datetime(["2013-01-01", "2013-01-02", "2013-01-03"]), "times"),
+        ([f"label {i}" for i in range(60)], "50 values at most"),
         (["yes", "no", "yes"], "positive="),
         (["yes", "yes", "yes"], "two values"),
         ([True, True, True], "two values"),
@@ -94,6 +95,40 @@ def test_positive(column, positive, expected):
 def test_a_target_without_clear_meaning_is_refused(column, words):
     with pytest.raises(InputError, match=words):
         as_dataset(pd.DataFrame({"t": column}), target="t").y  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("column", "task", "classes", "expected"),
+    [
+        ([1.5, 2.5, 3.5], "regression", (), [1.5, 2.5, 3.5]),
+        ([3, 1, 2], "regression", (), [3.0, 1.0, 2.0]),
+        ([3, 1, 2] * 5, "multiclass", (1, 2, 3), [2, 0, 1] * 5),
+        (["b", "c", "a"], "multiclass", ("a", "b", "c"), [1, 2, 0]),
+        (pd.Categorical(["lo", "hi", "mid"], ["lo", "mid", "hi"], ordered=True), "multiclass", ("lo", "mid", "hi"), [0, 2, 1]),
+        ([True, False, True], "binary", (), [1, 0, 1]),
+    ],
+)
+def test_task(column, task, classes, expected):
+    data = as_dataset(pd.DataFrame({"t": column}), target="t")
+    assert (data.task, data.classes) == (task, classes) and data.y.tolist() == expected
+    assert data.take([0, 1]).task == task and data.take([0, 1]).classes == classes
+    assert data.replace(target=None).task is None
+    again = Result.from_dict(json.loads(json.dumps(data.to_dict())))
+    assert (again.task, again.classes, again.fingerprint) == (task, classes, data.fingerprint)
+
+
+def test_a_task_can_be_given():
+    frame = pd.DataFrame({"t": [1, 2, 3] * 5, "s": ["a", "b", "c"] * 5})
+    assert load(frame, target="t").task == "multiclass" and load(frame, target="t", task="regression").y.tolist() == [1.0, 2.0, 3.0] * 5
+    assert load(frame, target="t", task="regression").replace(target="s").task == "multiclass"
+    assert load(frame.astype({"t": float}).assign(t=lambda f: f["t"] / 7), target="t", task="multiclass").classes == (1 / 7, 2 / 7, 3 / 7)
+    for wrong, words in (("classification", "Did you mean"), ("ordinal", "task")):
+        with pytest.raises(InputError, match=words):
+            load(frame, target="t", task=wrong)
+    with pytest.raises(InputError, match="must be a number"):
+        load(frame, target="s", task="regression")
+    with pytest.raises(InputError, match="known class"):
+        load(frame, target="s").with_frame(frame.assign(s="d")).y  # noqa: B018
 
 
 def test_an_unclear_target_can_still_be_shown():
