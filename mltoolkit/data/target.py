@@ -11,23 +11,27 @@ import pandas as pd
 from ..core import InputError, did_you_mean
 
 # %% auto #0
-__all__ = ['TASKS', 'MOST_CLASSES', 'MOST_NUMBERS', 'find_task', 'has_positive', 'target_values']
+__all__ = ['TASKS', 'MOST_CLASSES', 'MOST_NUMBERS', 'find_task', 'check_task', 'has_positive', 'target_values']
 
-# %% ../../nbs/10_data/09_target.ipynb #a3508e5b
+# %% ../../nbs/10_data/09_target.ipynb #626a43d9
 TASKS = ("binary", "multiclass", "regression")
 MOST_CLASSES, MOST_NUMBERS = 50, 20  # different values of a text, of whole numbers
 
 
 def find_task(column, *, positive=True, task=None):
     "(task, classes) of a target column: one of TASKS, or None where that is open; `classes` only for 'multiclass', sorted."
-    if task is not None and task not in TASKS:
-        raise InputError("`task` must be 'binary', 'multiclass' or 'regression'", got=repr(task), fix=did_you_mean(task, TASKS))
     values = [_plain(v) for v in pd.unique(column.dropna())]
-    if task is None:
-        task = _guessed(column, values, positive)
-    if task == "regression" and len(values) and not _is_quantity(column):
-        raise InputError("a quantity must be a number", got=f"{column.name!r} of type {column.dtype}", fix="Leave `task` out.")
+    task = _guessed(column, values, positive) if task is None else check_task(task, column)
     return task, _in_order(column, values) if task == "multiclass" else ()
+
+
+def check_task(task, column):
+    "`task`, if it is one of TASKS and the column can be asked that."
+    if task not in TASKS:
+        raise InputError("`task` must be 'binary', 'multiclass' or 'regression'", got=repr(task), fix=did_you_mean(task, TASKS))
+    if task == "regression" and not _is_quantity(column):
+        raise InputError("a quantity must be a number", got=f"{column.name!r} of type {column.dtype}", fix="Leave `task` out.")
+    return task
 
 
 def _guessed(column, values, positive):

@@ -122,7 +122,7 @@ def test_a_task_can_be_given():
     assert load(frame, target="t").task == "multiclass" and load(frame, target="t", task="regression").y.tolist() == [1.0, 2.0, 3.0] * 5
     assert load(frame, target="t", task="regression").replace(target="s").task == "multiclass"
     assert load(frame.astype({"t": float}).assign(t=lambda f: f["t"] / 7), target="t", task="multiclass").classes == (1 / 7, 2 / 7, 3 / 7)
-    for wrong, words in (("classification", "Did you mean"), ("ordinal", "task")):
+    for wrong, words in (("binry", "Did you mean"), ("ordinal", "task")):
         with pytest.raises(InputError, match=words):
             load(frame, target="t", task=wrong)
     with pytest.raises(InputError, match="must be a number"):
