@@ -14,7 +14,8 @@ from ..core import InputError
 from ..data.contract import Contract
 
 # %% auto #0
-__all__ = ['opened_recipe', 'shipped', 'fits', 'rules_in', 'contract_from', 'contract_text', 'recipe_of', 'slug']
+__all__ = ['opened_recipe', 'shipped', 'fits', 'rules_in', 'contract_from', 'contract_text', 'opened_data', 'recipe_of', 'slug',
+           'recipe_with']
 
 # %% ../../nbs/70_widgets/27_lab_recipe.ipynb #233f35ef
 def opened_recipe(recipe):
@@ -78,6 +79,24 @@ def contract_text(contract):
     rest = "".join(f"    {name!r}: {pprint.pformat(v, width=100)},\n" for name, v in value.items() if v)
     return f"contract = mlt.Contract.from_dict_yaml({{\n    'columns': {{\n{rules}    }},\n{rest}}})\nmlt.check(data, contract)\n"
 
+# %% ../../nbs/70_widgets/27_lab_recipe.ipynb #df128fb2
+def opened_data(source, name, recipe, roles, *, alone):
+    """(Dataset, the recipe if its roles fit) for a Dataset or anything `mlt.load` reads.
+
+    A recipe that does not fit the only table is an error, one that fits another table is not.
+    """
+    from mltoolkit.data.dataset import Dataset, load
+
+    given = isinstance(source, Dataset)
+    base = source.replace(**roles) if given else load(source, **roles)
+    if name and not given:
+        base = base.replace(name=name)
+    if recipe is None or not (alone or fits(recipe, base.frame)):
+        return base, None
+    wanted = recipe.data.roles
+    target = base.target or (recipe.data.target.name if recipe.data.target.name in base.frame.columns else None)
+    return base.replace(target=target, time=wanted.time, group=wanted.group, id=wanted.id, sensitive=tuple(wanted.sensitive)), recipe
+
 # %% ../../nbs/70_widgets/27_lab_recipe.ipynb #662b2ed7
 def recipe_of(lab):
     "The decisions of a lab as a Recipe."
@@ -138,3 +157,26 @@ def _new_recipe(lab, base):
 def _source(lab):
     source = lab.source
     return str(source) if isinstance(source, (str, Path)) else f"data/{slug(lab.base.name)}.parquet"
+
+# %% ../../nbs/70_widgets/27_lab_recipe.ipynb #e7f43392
+def recipe_with(lab, parts):
+    "The recipe of a lab that fits models. `parts`: section -> values; in `split` and `train` names the recipe does not know are left out."
+    from mltoolkit.production.recipe import Recipe
+
+    base, data = lab.base_recipe, lab.data
+    if data.target is None:
+        raise InputError("a recipe needs a target", got="none", fix="Choose the target column.")
+    _refuse_quantity(lab, base)
+    same = base is not None and base.data.target.name == data.target
+    value = base.to_dict() if same else _new_recipe(lab, base)
+    value["data"]["roles"] = {r: getattr(data, r) for r in ("time", "group", "id")} | {"sensitive": list(data.sensitive)}
+    fields = {name: field.annotation.model_fields for name, field in Recipe.model_fields.items() if name in ("split", "train")}
+    for section, given in parts.items():
+        if section in fields:
+            value[section] = {**value.get(section, {}), **{k: v for k, v in given.items() if k in fields[section]}}
+        else:
+            value[section] = given
+    if "drop" in parts:
+        value["drop"] = ({} if same else {data.target: "the target is made of it"}) | parts["drop"]
+        value["keep"] = {c: r for c, r in (value.get("keep") or {}).items() if c not in value["drop"]}
+    return Recipe.from_dict(value, source="the recipe of this lab")
