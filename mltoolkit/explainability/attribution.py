@@ -13,7 +13,8 @@ from fastcore.basics import patch
 
 from ..core import InputError, Result, Tracker, did_you_mean
 from ..data.dataset import as_dataset
-from ..modeling.metrics import blocks_of, bootstrap_sums, interval, row_losses
+from ..modeling.bootstrap import blocks_of, bootstrap_sums, interval
+from ..modeling.metrics import row_losses
 
 # %% auto #0
 __all__ = ['BATCH', 'Explanation', 'explain', 'value_text']

@@ -13,7 +13,8 @@ import pandas as pd
 from ..core import InputError, Result, did_you_mean
 from ..data.dataset import Dataset
 from .attribution import value_text
-from ..modeling.metrics import block_draws, blocks_of, checked, wilson
+from ..modeling.bootstrap import block_draws, blocks_of
+from ..modeling.metrics import checked, wilson
 
 # %% auto #0
 __all__ = ['SliceReport', 'slice_levels', 'slices']

@@ -13,7 +13,8 @@ from fastcore.basics import patch
 
 from ..core import InputError, Result, aside, did_you_mean
 from ..data.dataset import as_dataset
-from .metrics import METRICS, blocks_of, bootstrap_scores, interval, metric_of, scores
+from .bootstrap import blocks_of, bootstrap_scores, interval
+from .metrics import METRICS, metric_of, scores
 from .preprocessing import make_pipeline_for
 from .splitting import split as make_split
 from .validation import UNIMPORTANT, cross_validate_oof, label_of, named_models
@@ -81,7 +82,7 @@ def compare(data, models=None, split=None, scoring="neg_log_loss", *, target=Non
     `n_jobs`: processes; the result does not depend on it. Intervals are 95 %, from `n_resamples` block resamples.
     """
     data = as_dataset(data, target=target)
-    metric, models = metric_of(scoring), named_models(models)
+    metric, models = metric_of(scoring).name, named_models(models)
     split = make_split(data, random_state=random_state) if split is None else split
     found = cross_validate_oof(data, models, split, drop=drop, n_jobs=n_jobs, random_state=random_state,
                                progress=_first_part(progress, 0.95), cancel=cancel)  # fmt: skip

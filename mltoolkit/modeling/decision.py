@@ -13,7 +13,8 @@ import pandas as pd
 from fastcore.basics import patch
 
 from ..core import InputError, Result
-from .metrics import Scorer, bootstrap_scores, bootstrap_sums, checked, interval, wilson
+from .bootstrap import bootstrap_scores, bootstrap_sums, interval
+from .metrics import Scorer, checked, wilson
 
 # %% auto #0
 __all__ = ['check_cost', 'calibration_table', 'Outcome', 'evaluate_at', 'Decision', 'decide']

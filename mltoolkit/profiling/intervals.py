@@ -10,13 +10,28 @@ import math
 # %% auto #0
 __all__ = ['wilson', 'chi2_tail']
 
-# %% ../../nbs/20_profiling/01_intervals.ipynb #68f62ff9
+# %% ../../nbs/20_profiling/01_intervals.ipynb #b227ef32
 def wilson(hits, n, z=1.96):
-    "95 % interval of the share `hits / n` as (lower, upper); the whole range where n is 0. Wilson (1927), JASA 22."
+    """95 % interval of the share `hits / n` as (lower, upper); the whole range where n is 0. Wilson (1927), JASA 22.
+
+    Counts or arrays of counts.
+    """
+    if getattr(hits, "ndim", 0) or getattr(n, "ndim", 0):
+        return _wilson_arrays(hits, n, z)
     if not n:
         return 0.0, 1.0
     centre, spread = hits + z * z / 2, z * (hits * (n - hits) / n + z * z / 4) ** 0.5
     return max(0.0, (centre - spread) / (n + z * z)), min(1.0, (centre + spread) / (n + z * z))
+
+
+def _wilson_arrays(hits, n, z):
+    import numpy as np
+
+    hits, n = np.asarray(hits, dtype=float), np.asarray(n, dtype=float)
+    some = np.where(n > 0, n, 1.0)
+    centre, spread = hits + z * z / 2, z * np.sqrt(hits * (some - hits) / some + z * z / 4)
+    lower, upper = np.maximum(0.0, (centre - spread) / (n + z * z)), np.minimum(1.0, (centre + spread) / (n + z * z))
+    return np.where(n > 0, lower, 0.0), np.where(n > 0, upper, 1.0)
 
 # %% ../../nbs/20_profiling/01_intervals.ipynb #ad4622de
 def chi2_tail(x, df):

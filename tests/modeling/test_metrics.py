@@ -7,7 +7,8 @@ from sklearn.metrics import average_precision_score, brier_score_loss, log_loss,
 
 from mltoolkit.core import InputError
 from mltoolkit.data.dataset import Dataset
-from mltoolkit.modeling.metrics import METRICS, Scorer, blocks_of, bootstrap_scores, bootstrap_sums, checked, interval, scores, wilson
+from mltoolkit.modeling.bootstrap import blocks_of, bootstrap_scores, bootstrap_sums, interval
+from mltoolkit.modeling.metrics import METRICS, Scorer, checked, scores, wilson
 
 THEIRS = dict(zip(METRICS, (log_loss, average_precision_score, roc_auc_score, brier_score_loss)))
 
@@ -92,7 +93,7 @@ def test_blocks_of_days_groups_rows():
 def test_wilson_known_values():
     lower, upper = wilson(5, 20)
     assert float(lower) == pytest.approx(0.1119, abs=2e-4) and float(upper) == pytest.approx(0.4687, abs=2e-4)
-    assert float(wilson(0, 10)[0]) == 0 and np.isnan(wilson(0, 0)[0])
+    assert float(wilson(0, 10)[0]) == 0 and wilson(0, 0) == (0.0, 1.0)
 
 
 def test_blocks_must_fit():
