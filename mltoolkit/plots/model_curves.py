@@ -15,7 +15,7 @@ from ..core import InputError, did_you_mean
 # %% auto #0
 __all__ = ['CURVES', 'table_of', 'names_of', 'labels_of', 'known_name', 'tie_groups', 'tie_letters', 'headline', 'board',
            'n_folds', 'seen_rows', 'curve', 'thin', 'one_class', 'fold_lines', 'calibration_bins', 'confusion',
-           'class_names', 'cloud', 'residual_bands', 'lower_is_better', 'metric_label', 'digits_for']
+           'class_names', 'cloud', 'residual_bands', 'lower_is_better', 'metric_label', 'digits_for', 'pareto_points']
 
 # %% ../../nbs/60_plots/22_model_curves.ipynb #2f5e9821
 def table_of(result):
@@ -312,3 +312,18 @@ def digits_for(values, *, most=5):
     if spread <= 0:
         return 3
     return max(0 if spread >= 100 else 2, min(most, 1 - math.floor(math.log10(spread))))
+
+# %% ../../nbs/60_plots/22_model_curves.ipynb #040d9f18
+def pareto_points(result):
+    "Finished candidates: name, label, time (ms to predict 1,000 rows), value, front (no other is at least as good and faster)."
+    table, key = table_of(result)
+    if "predict_seconds" not in table.columns:
+        return pd.DataFrame(columns=["name", "label", "time", "value", "front"])
+    seconds = dict(zip(table[key].astype(str), pd.to_numeric(table["predict_seconds"], errors="coerce")))
+    rows = board(result)
+    out = rows.loc[(rows["state"] == "done") & rows["value"].notna(), ["name", "label", "value"]].copy()
+    out["time"] = np.maximum(1000 * out["name"].map(seconds).astype(float), 1e-3)
+    out = out[out["time"].notna()].sort_values("time", kind="stable").reset_index(drop=True)
+    loss = out["value"] if lower_is_better(headline(result)) else -out["value"]
+    out["front"] = loss < loss.cummin().shift(fill_value=np.inf)
+    return out[["name", "label", "time", "value", "front"]]
