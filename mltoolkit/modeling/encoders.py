@@ -27,13 +27,13 @@ def clock_times(column, zone=None):
         times = (times.dt.tz_convert(zone) if zone else times).dt.tz_localize(None)
     return pd.Series(times.to_numpy(dtype="datetime64[ns]"), index=column.index)
 
-# %% ../../nbs/30_modeling/05_encoders.ipynb #245e0e83
+# %% ../../nbs/30_modeling/05_encoders.ipynb #14ff4e0f
 def date_parts(times, cyclic=False):
     "The parts of a Series of datetimes without a zone: dict of name -> float array, nan where the date is missing."
     known = times.notna().to_numpy()
     parts = {"days": ((times - pd.Timestamp(0)) / pd.Timedelta(days=1)).to_numpy(dtype=float)}
     hours = times.dt.hour + times.dt.minute / 60
-    for name, values, period in (("month", times.dt.month - 1, 12), ("weekday", times.dt.weekday, 7), ("hour", hours, 24)):
+    for name, values, period in (("month", times.dt.month - 1, 12), ("weekday", times.dt.day_of_week, 7), ("hour", hours, 24)):
         values = np.where(known, values.to_numpy(dtype=float, na_value=np.nan), np.nan)
         if cyclic:
             parts[f"{name}_sin"] = np.sin(2 * np.pi * values / period)

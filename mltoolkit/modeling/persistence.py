@@ -42,10 +42,10 @@ class InputSchema(Result):
         kinds = [c["type"] for c in self.columns]
         return {"columns": len(kinds), "numbers": kinds.count("number") + kinds.count("integer"), "categories": kinds.count("category")}
 
-# %% ../../nbs/30_modeling/70_persistence.ipynb #d8e1eb86
+# %% ../../nbs/30_modeling/70_persistence.ipynb #65e9a6a3
 def input_schema(X):
     "The InputSchema of the table of features that a model was trained on."
-    numbers, _ = column_kinds(X)
+    numbers = column_kinds(X).numbers
     return InputSchema(columns=tuple(_describe(X[name], name in numbers) for name in X.columns))
 
 

@@ -153,13 +153,14 @@ def _start(split, roles):
         return f"plain_times(pd.Series([moment_in(table[{_text(roles.time)}], {_text(split.test_from)})]))[0]"
     return f"np.sort(times)[min(len(times) - 1, math.ceil(len(times) * (1 - {split.test_size})))]"
 
-# %% ../../nbs/50_production/00_script.ipynb #35f6e6fd
+# %% ../../nbs/50_production/00_script.ipynb #f0ec9531
 def _model_lines(recipe):
-    from mltoolkit.modeling.preprocessing import pipeline_code
+    from mltoolkit.modeling.candidates import pipeline_code
+    from mltoolkit.modeling.preprocessing import ColumnKinds
 
-    lines = ["models = {"]
+    kinds, lines = ColumnKinds(["a"], ["b"]), ["models = {"]
     for name in recipe.train.models:
-        code = pipeline_code(name, ["a"], ["b"], recipe.random_state, variables=("numbers", "categories"), indent=4)
+        code = pipeline_code(name, kinds, random_state=recipe.random_state, variables=("numbers", "categories"), indent=4)
         lines += f"    {_text(name)}: {code},".splitlines()
     return [*lines, "}"]
 
@@ -234,10 +235,10 @@ _FOLD_IMPORTS = {
     "stratified": "from sklearn.model_selection import StratifiedKFold, train_test_split",
 }
 
-# %% ../../nbs/50_production/00_script.ipynb #672abc59
+# %% ../../nbs/50_production/00_script.ipynb #48391979
 def to_code(recipe):
     "The text of the script for `recipe`."
-    from mltoolkit.modeling.preprocessing import import_lines
+    from mltoolkit.modeling.candidates import import_lines
 
     imports = import_lines(recipe.train.models).splitlines()
     imports += ["import pandas as pd", "from sklearn.base import clone", "from sklearn.metrics import average_precision_score, log_loss"]
