@@ -226,7 +226,7 @@ def plot_costs(result, ax=None, **options):
     "Cost of the mistakes over the threshold: `plot_curves` with kind='cost'. Dots: the cheapest threshold; dashed: no alarm at all."
     return plot_curves(result, ax, kind="cost", **options)
 
-# %% ../../nbs/60_plots/25_model_charts.ipynb #085957de
+# %% ../../nbs/60_plots/25_model_charts.ipynb #df0d2062
 def plot_reliability(result, ax=None, *, model=None, code=None, dark=False):
     "Calibration of one candidate (default: the leader) with intervals, and a histogram of its predictions below."
     name = curves.known_name(result, model)
@@ -244,7 +244,7 @@ def plot_reliability(result, ax=None, *, model=None, code=None, dark=False):
     below.grid(visible=False)
     below.spines[["left"]].set_visible(False)
     ax.set(ylabel="observed share")
-    ax.set_xlabel("predicted probability, and how often it occurs", labelpad=88)
+    ax.set_xlabel("predicted probability, and how often it occurs", labelpad=72)
     return ax
 
 # %% ../../nbs/60_plots/25_model_charts.ipynb #0079cdf8
