@@ -288,20 +288,28 @@ def residual_bands(y, prediction, *, bins=10):
     rows = [(prediction[g].mean(), *np.quantile(y[g] - prediction[g], [0.5, 0.1, 0.9]), len(g)) for g in groups if len(g)]
     return pd.DataFrame(rows, columns=["predicted", "median", "lower", "upper", "count"])
 
-# %% ../../nbs/60_plots/22_model_curves.ipynb #06e4e8a6
+# %% ../../nbs/60_plots/22_model_curves.ipynb #32d041bc
 _LOW = ("loss", "brier", "error", "rmse", "mae", "mse", "cost", "seconds", "memory", "deviance", "pinball")
 
 
+def _metric(metric):
+    from mltoolkit.modeling.metrics import METRICS, SCORING
+
+    return METRICS.get(str(metric)) or METRICS.get(SCORING.get(str(metric)))
+
+
 def lower_is_better(metric):
-    "Whether a smaller value of this metric is the better one, by its name."
-    name = str(metric)
+    "Whether a smaller value is the better one: of a known metric by its definition, of another by its name."
+    known, name = _metric(metric), str(metric)
+    if known is not None:
+        return known.lower_is_better
     return not name.startswith("neg_") and any(part in name for part in _LOW)
 
 
 def metric_label(metric, *, direction=False):
     "A metric's name as a person writes it, with which end is the better one if asked for."
-    name = {"log_loss": "log-loss", "roc_auc": "ROC AUC", "brier": "Brier score", "rmse": "RMSE", "mae": "MAE", "r2": "R²"}
-    text = name.get(str(metric), str(metric).replace("_", " "))
+    known = _metric(metric)
+    text = known.label if known is not None else str(metric).replace("_", " ")
     return f"{text} ({'lower' if lower_is_better(metric) else 'higher'} is better)" if direction else text
 
 

@@ -49,7 +49,7 @@ def nothing(words, *, width=420, height=90, title=""):
     body = frame + text(width / 2, height / 2 + 4, _cut(words, int(width / 6.2)), anchor="middle")
     return svg.svg(body, width=width, height=height, title=title or words, fluid=True)
 
-# %% ../../nbs/60_plots/27_model_pictures.ipynb #8dd84ec1
+# %% ../../nbs/60_plots/27_model_pictures.ipynb #520d52b8
 def leaderboard_picture(result, *, metric=None, highlight=None, width=560, row=26, title="Leaderboard"):
     "Candidates best first: name, interval on a common scale, figure, tie letters; hollow: dropped or stopped; cross: failed."
     table = curves.board(result, metric)
@@ -69,10 +69,10 @@ def leaderboard_picture(result, *, metric=None, highlight=None, width=560, row=2
             body += text(width - 40, i * row + 16, f"{r.value:.{digits}f}", tone=tone, size=12, anchor="end")
         body += text(width - 4, i * row + 16, r.letters, tone="ink", size=12, anchor="end")
     unit = curves.metric_label(metric or curves.headline(result), direction=True)
-    body += text(names + 10, len(table) * row + 12, f"{unit}, 95 % interval")
+    body += text(width - 4, len(table) * row + 12, f"{unit}, 95 % interval", anchor="end")
     return svg.svg(body, width=width, height=len(table) * row + 20, title=title, fluid=True)
 
-# %% ../../nbs/60_plots/27_model_pictures.ipynb #4d77c738
+# %% ../../nbs/60_plots/27_model_pictures.ipynb #89a00692
 class _Scale:
     "Maps values to pixels from `start` to `end`."
 
@@ -101,7 +101,8 @@ def _board_cell(plane, r, y, names, width):
     body += _dot(plane(r.value), y, tone) if done else _ring(plane(r.value), y, tone)
     if r.words:
         near_end = plane(r.value) > (plane.start + plane.end) / 2
-        body += text(plane(r.value) + (-9 if near_end else 9), y - 4, r.words, size=10, anchor="end" if near_end else "start")
+        words = r.words if width >= 440 else f"{r.folds} of {r.n_folds}"
+        body += text(plane(r.value) + (-9 if near_end else 9), y - 4, words, size=10, anchor="end" if near_end else "start")
     return body
 
 # %% ../../nbs/60_plots/27_model_pictures.ipynb #d088e2a2
@@ -196,9 +197,9 @@ def curves_picture(result, *, kind="pr", models=None, highlight=None, code=None,
 
 _TITLES = {"pr": "Precision and recall", "roc": "ROC curve", "gain": "Caught over alarms", "cost": "Cost over threshold"}
 
-# %% ../../nbs/60_plots/27_model_pictures.ipynb #eb1a7532
+# %% ../../nbs/60_plots/27_model_pictures.ipynb #8b538943
 def _curves(lines, labels, kind, base, styles, cost_fn, budget, width, height, title):
-    x_label, y_label = curves.CURVES[kind]
+    x_label, y_label = (name if width >= 330 else name.split(":")[0] for name in curves.CURVES[kind])
     nothing_costs = 1000 * cost_fn * base
     costs = [y for spots in lines.values() for _, y in spots] if kind == "cost" else [1.0]
     top = min(max(costs), 2.5 * max(nothing_costs, min(costs))) if kind == "cost" else 1.0
@@ -245,10 +246,10 @@ def calibrations_picture(result, *, models=None, highlight=None, most=9, width=5
         body += f'<g transform="translate({svg._n(i % across * size)} {i // across * cell})">{head}{inside}</g>'
     return svg.svg(body, width=width, height=cell * -(-len(tables) // across), title=title, fluid=True)
 
-# %% ../../nbs/60_plots/27_model_pictures.ipynb #e9817738
+# %% ../../nbs/60_plots/27_model_pictures.ipynb #37ac502b
 def _small_calibration(bins, top, width, height, *, tone):
     plane = _Plane(xlim=(0, top), ylim=(0, top), width=width, height=height, x_format=svg.percent, y_format=svg.percent)
-    plane.x_ticks, plane.y_ticks = plane.x_ticks[::2], plane.y_ticks[::2]
+    plane.x_ticks, plane.y_ticks = plane.x_ticks[:: max(1, len(plane.x_ticks) - 1)], plane.y_ticks[::2]
     body = plane.axes() + _line(plane.x(0), plane.y(0), plane.x(top), plane.y(top), "dim", dash="4 4")
     total = max(1, bins["count"].max())
     for r in bins.itertuples():
@@ -318,7 +319,7 @@ def class_counts_picture(study, strategy=None, *, width=420, row=17, most=40, ti
         y += row
     return svg.svg(body, width=width, height=y + 4, title=title, fluid=True)
 
-# %% ../../nbs/60_plots/27_model_pictures.ipynb #774bddb5
+# %% ../../nbs/60_plots/27_model_pictures.ipynb #96e5dea8
 def confusion_picture(result, model=None, *, most=12, width=420, title=""):
     "Actual (rows) against predicted class (columns): counts, shaded by the share of the actual class."
     name = curves.known_name(result, model)
@@ -326,7 +327,7 @@ def confusion_picture(result, model=None, *, most=12, width=420, title=""):
     labels = curves.class_names(result)[:most]
     left = int(min(130, 14 + 6.4 * max(len(x) for x in labels), 0.34 * width))
     side, top = min(72, (width - left - 4) / max(1, len(counts))), 34
-    high, body = min(34, side), text(left, 12, "predicted") + text(0, 12, "actual")
+    high, body = min(34, side), text(width - 4, 12, "predicted", anchor="end") + text(0, 12, "actual")
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
     for j, label in enumerate(labels):
         body += text(left + (j + 0.5) * side, top - 6, _cut(label, max(2, int(side / 6.4))), tone="ink", anchor="middle")
