@@ -1,6 +1,7 @@
 "Models: saved without code, refused by name, and checked at the door."
 
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from mltoolkit.core import InputError, Result, RunError
+from mltoolkit.modeling.candidates import available_models, make_pipeline_for
 from mltoolkit.modeling.persistence import check_input, input_schema, load_model, load_schema, model_fingerprint, save_model
-from mltoolkit.modeling.preprocessing import MODELS, make_pipeline_for
+from mltoolkit.modeling.strategies import STRATEGIES
 
 RNG = np.random.default_rng(0)
 X = pd.DataFrame(
@@ -32,12 +34,59 @@ def double(table):
     return 2 * table
 
 
-@pytest.mark.parametrize("name", list(MODELS))
+BIG = ("easy_ensemble", "balanced_forest", "random_forest", "extra_trees")
+SIGNAL = (X["n"] + RNG.normal(scale=0.4, size=200) > 0.8).astype(int).to_numpy()
+
+
+@pytest.mark.parametrize("name", [*available_models("binary"), *(f"logistic+{s}" for s in STRATEGIES if s not in (*BIG, "none"))])
 def test_round_trip_of_every_model(name, tmp_path):
-    model = make_pipeline_for(name, X).fit(X, Y)
+    model = make_pipeline_for(name, X)
+    if name in BIG:
+        model.set_params(model__n_estimators=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(X, SIGNAL)
     again = load_model(save_model(model, tmp_path / "model.skops", schema=SCHEMA))
     assert (again.predict_proba(X) == model.predict_proba(X)).all()
     assert load_schema(tmp_path).columns == SCHEMA.columns == load_schema(tmp_path / "input_schema.json").columns
+
+
+DATES = X[["n"]].assign(
+    when=pd.Timestamp("2024-03-30", tz="Europe/Paris") + pd.to_timedelta(np.arange(200), unit="h"),
+    remark=[f"remark {i} about the door of room {i % 7}" for i in range(200)],
+)
+
+
+@pytest.mark.parametrize("task", ["multiclass", "regression"])
+def test_models_with_dates_and_texts_for_other_tasks(task, tmp_path):
+    y = RNG.integers(0, 3, 200) if task == "multiclass" else DATES["n"].to_numpy() * 7
+    schema = input_schema(DATES)
+    for name in available_models(task):
+        if name not in (*BIG, "rus_boost", "balanced_bagging"):
+            model = make_pipeline_for(name, DATES, task=task).fit(DATES, y)
+            again = load_model(save_model(model, tmp_path / "model.skops", schema=schema))
+            assert (again.predict(DATES) == model.predict(DATES)).all()
+            assert load_schema(tmp_path).columns == schema.columns
+
+
+def test_schema_of_dates_and_texts():
+    schema = input_schema(DATES)
+    when, remark = schema.columns[1:]
+    assert (when["type"], when["timezone"], when["min"]) == ("date", "Europe/Paris", "2024-03-30T00:00:00+01:00")
+    assert remark == {"column": "remark", "missing": False, "type": "text"}
+    assert schema.summary() == {"columns": 3, "numbers": 1, "categories": 0, "dates": 1, "texts": 1}
+    assert Result.from_dict(json.loads(json.dumps(schema.to_dict()))).names == schema.names
+    model = make_pipeline_for("hgb", DATES).fit(DATES, Y)
+    as_text = DATES.assign(when=DATES["when"].map(lambda t: t.isoformat()))
+    for other in (as_text, DATES.assign(when=DATES["when"].dt.tz_convert("UTC")), DATES.assign(when=DATES["when"].dt.tz_localize(None))):
+        checked = check_input(other, schema)
+        assert len(checked.notes) == 0
+        assert (model.predict_proba(checked.frame) == model.predict_proba(DATES.loc[other.index])).all()
+    late = check_input(DATES.assign(when=DATES["when"] + pd.Timedelta(days=90), remark=None), schema).notes
+    assert sorted(late["column"]) == ["remark", "when"]
+    for column, value, words in (("when", 3, "must hold dates"), ("when", "soon", "must hold dates"), ("remark", 3, "must hold text")):
+        with pytest.raises(InputError, match=words):
+            check_input(DATES.assign(**{column: value}), schema)
 
 
 def test_schema_is_plain_json(tmp_path):
