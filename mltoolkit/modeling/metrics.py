@@ -492,15 +492,17 @@ def _by_scikit_learn(evaluator, metric, weights=None):
             return np.nan
     return -value if metric.lower_is_better and value == value else value
 
-# %% ../../nbs/30_modeling/20_metrics.ipynb #dc470de7
+# %% ../../nbs/30_modeling/20_metrics.ipynb #257c3db0
 def score_prediction(y, prediction, metrics=None, *, task="binary", classes=(), cost=None, min_precision=0.5, alarm_budget=0.1):
     """Every metric in `metrics` (names, scikit-learn's names, scorers; None: the task's defaults) of one prediction: a dict.
 
     `y`: 0 and 1, codes of `classes`, or numbers. `prediction`: (n,) probabilities of the positive class, (n, k) probabilities,
     or (n,) numbers. A metric that is undefined on these rows is nan. `cost`: (cost_fp, cost_fn), or a (k, k) matrix.
     """
-    metrics = DEFAULT_METRICS[task] if metrics is None and task in DEFAULT_METRICS else metrics
-    metrics = [metric_of(m, task) for m in ([metrics] if metrics is None or isinstance(metrics, (str, Metric)) or callable(metrics) else metrics)]
+    if metrics is None:
+        metrics = DEFAULT_METRICS.get(task, (None,))
+    single = isinstance(metrics, (str, Metric)) or callable(metrics)
+    metrics = [metric_of(m, task) for m in ([metrics] if single else metrics)]
     evaluator = Evaluator(y, prediction, task=task, classes=classes, cost=cost, min_precision=min_precision, alarm_budget=alarm_budget)
     return {metric.name: evaluator(metric) for metric in metrics}
 
