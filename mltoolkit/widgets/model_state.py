@@ -87,7 +87,7 @@ def split_arguments(controls):
         values["test_size"] = SPLIT_DEFAULTS["test_size"]
     return {name: value for name, value in values.items() if value != SPLIT_DEFAULTS[name]}
 
-# %% ../../nbs/70_widgets/45_model_state.ipynb #383bf314
+# %% ../../nbs/70_widgets/45_model_state.ipynb #e507bfe6
 class ModelLab(LabWidget):
     """What the labs that fit models have in common. A subclass adds controls and says what is computed in `compute`.
 
@@ -101,7 +101,7 @@ class ModelLab(LabWidget):
 
     def __init__(self, data, *, split=None, recipe=None, store=None, n_jobs=None, drop=None, **roles):
         super().__init__()
-        self.source, self.n_jobs = data, n_jobs
+        self.source, self.n_jobs, self._given = data, n_jobs, roles
         self.recipe, self._path = opened_recipe(recipe)
         self.base, fitting = opened_data(data, "", self.recipe, roles, alone=True)
         self.base_recipe = fitting or shipped(self.base)
@@ -156,7 +156,7 @@ def _fitting_recipe(self: ModelLab):
     recipe = self.base_recipe
     return recipe if recipe is not None and recipe.data.target.name == self.base.target else None
 
-# %% ../../nbs/70_widgets/45_model_state.ipynb #993ec9d6
+# %% ../../nbs/70_widgets/45_model_state.ipynb #565bceec
 @patch(as_prop=True)
 def data(self: ModelLab):
     "The Dataset with the target as it is set now."
@@ -175,12 +175,12 @@ def _retargeted(self: ModelLab, target):
 @patch(as_prop=True)
 def data_text(self: ModelLab):
     "The Python expression for `data`."
-    names = ("target", "positive", "id", "group", "time", "sensitive", "task")
-    now = {name: getattr(self.data, name) for name in names if hasattr(self.data, name)}
+    names = ("target", "positive", "id", "group", "time", "sensitive", *(("task",) if "task" in self._given else ()))
+    now = {name: getattr(self.data, name) for name in names}
     if hasattr(self.source, "features"):
         changed = {k: v for k, v in now.items() if v != getattr(self.source, k)}
         return f"data.replace({_keywords(changed)})" if changed else "data"
-    roles = {k: v for k, v in now.items() if v not in (None, ()) and k != "task" and (k, v) != ("positive", True)}
+    roles = {k: v for k, v in now.items() if v not in (None, ()) and (k, v) != ("positive", True)}
     text = repr(self.source) if isinstance(self.source, str) else "data"
     return f"mlt.load({', '.join(x for x in (text, _keywords(roles)) if x)})"
 

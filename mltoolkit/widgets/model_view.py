@@ -140,27 +140,32 @@ def name_cell(label, name):
     words = [long_name(label, data_label=True)] + ([tag("small", name, class_="mlt-dim")] if name != label else [])
     return tag("span", *words, class_="mlt-called", title=f"{label} ({name})" if name != label else label)
 
-# %% ../../nbs/70_widgets/50_model_view.ipynb #b979797c
+# %% ../../nbs/70_widgets/50_model_view.ipynb #3329c79d
 def live_rows(board, *, selected=None, ended=False, key="model"):
     "Name -> row of the board while the work runs, or as it was when it ended. `key`: the column that names the candidates."
     rows = board.to_dict("records") if board is not None else []
     rows.sort(key=lambda r: (_ORDER.get(r["state"], 0), r["loss"] if is_known(r.get("loss")) else math.inf))
     out = {}
     for row in rows:
-        name, state = str(row[key]), row["state"]
-        words, over = state_words(row, ended=ended), state in ("dropped", "failed")
-        cells = {
-            "name": name_cell(str(row.get("label") or name), name),
-            "dots": fold_dots(row.get("folds"), row.get("n_folds"), "stopped" if ended and state in ("running", "waiting") else state),
-            "loss": score_text(row.get("loss")),
-            "words": tag("span", words, class_="mlt-dim" if state in ("waiting", "dropped") else None),
-            "seconds": time_text(row.get("seconds")) if row.get("folds") else "",
-        }
-        first = not out and not selected
+        name, over = str(row[key]), row["state"] in ("dropped", "failed")
+        cells, first = _live_cells(row, name, ended), not out and not selected
         out[name] = table_row(LIVE, cells, key=name, action="select", selected=name == selected, first=first, off=over)
     return out
 
-# %% ../../nbs/70_widgets/50_model_view.ipynb #35060fe5
+
+def _live_cells(row, name, ended):
+    "The cells of one row of the board."
+    state, words = row["state"], state_words(row, ended=ended)
+    dots = "stopped" if ended and state in ("running", "waiting") else state
+    return {
+        "name": name_cell(str(row.get("label") or name), name),
+        "dots": fold_dots(row.get("folds"), row.get("n_folds"), dots),
+        "loss": score_text(row.get("loss")),
+        "words": tag("span", words, class_="mlt-dim" if state in ("waiting", "dropped") else None),
+        "seconds": time_text(row.get("seconds")) if row.get("folds") else "",
+    }
+
+# %% ../../nbs/70_widgets/50_model_view.ipynb #c61f549a
 _TITLES = {"time": "split in time", "grouped": "split by group", "stratified": "stratified split", "random": "random split",
            "own": "split of your own"}  # fmt: skip
 
@@ -174,7 +179,7 @@ def split_fact(split):
 
 
 def fold_picture(k, table, *, in_time, width=150):
-    "Fold `k` of the fold table as a bar: rows that teach, rows that examine, locked rows at the end."
+    "Fold `k` of the fold table as a bar: training rows, validation rows, locked rows at the end."
     folds, last = table.iloc[:-1], table.iloc[-1]
     development, locked = float(last["train_rows"]), float(last["valid_rows"])
     total, row = (development + locked) or 1.0, folds.iloc[k]
@@ -186,21 +191,21 @@ def fold_picture(k, table, *, in_time, width=150):
         start = float(folds["valid_rows"].iloc[:k].sum()) % max(development, 1.0)
         train = [(0.0, start), (start + valid, max(0.0, development - start - valid))]
     parts = [(a, n, "bar") for a, n in train] + [(start, valid, "accent"), (development, locked, "line")]
-    shapes = [tag("rect", x=f"{width * a / total:.1f}", y="1", width=f"{max(0.0, width * n / total - 0.7):.1f}", height="8", fill=color(tone))
-              for a, n, tone in parts if n > 0]  # fmt: skip
-    title = f"{int(row['train_rows']):,} rows teach, {int(valid):,} examine, {int(locked):,} are locked"
+    spans = [(width * a / total, max(0.0, width * n / total - 0.7), tone) for a, n, tone in parts if n > 0]
+    shapes = [tag("rect", x=f"{x:.1f}", y="1", width=f"{w:.1f}", height="8", fill=color(tone)) for x, w, tone in spans]
+    title = f"{int(row['train_rows']):,} training rows, {int(valid):,} for validation, {int(locked):,} locked"
     return Markup(svg.svg(Markup("").join(shapes), width=width, height=10, title=title))
 
-# %% ../../nbs/70_widgets/50_model_view.ipynb #9b9f03c7
-def folds_table(split, *, task=None):
-    "A row a fold: picture, rows that teach and examine, from when to when, how many positives."
+# %% ../../nbs/70_widgets/50_model_view.ipynb #7be0b1ce
+def folds_table(split):
+    "A row a fold: picture, training and validation rows, from when to when, how many positives."
     frame = split.table
     dates = "from" in frame.columns
     columns = [
         Column(name="fold", label="fold"), Column(name="picture", label="rows", hide="narrow"),
-        Column(name="train", label="teach", numeric=True), Column(name="valid", label="examine", numeric=True),
-        *([Column(name="when", label="examined from, to", dim=True, hide="wide")] if dates else []),
-        *([Column(name="positives", label="positives examined", numeric=True)] if _positives(frame, 0) else []),
+        Column(name="train", label="training", numeric=True), Column(name="valid", label="validation", numeric=True),
+        *([Column(name="when", label="validated from, to", dim=True, hide="wide")] if dates else []),
+        *([Column(name="positives", label="positives in it", numeric=True)] if _positives(frame, 0) else []),
     ]  # fmt: skip
     rows = []
     for k, row in enumerate(frame.to_dict("records")):
@@ -213,7 +218,13 @@ def folds_table(split, *, task=None):
             "positives": "" if locked else _positives(frame, k),
         }  # fmt: skip
         rows.append(table_row(columns, cells, key=f"fold {row['fold']}"))
-    return table(columns, rows, label="Folds", scroll="folds")
+    signs = [("bar", "training"), ("accent", "validation"), ("line", "locked test")]
+    legend = [tag("span", _swatch(tone), words) for tone, words in signs]
+    return tag("div", table(columns, rows, label="Folds", scroll="folds"), tag("div", *legend, class_="mlt-legend"))
+
+
+def _swatch(tone):
+    return Markup(svg.svg(tag("rect", width="16", height="8", fill=color(tone)), width=16, height=8))
 
 
 def _positives(frame, k):
@@ -260,7 +271,7 @@ def checks_chip(split):
         return chip(many(len(bad), "split error"), "bad", title=bad[0].get("message"))
     return chip(many(len(warn), "split warning"), "warn", title=warn[0].get("message")) if warn else chip("split checked", "ok")
 
-# %% ../../nbs/70_widgets/50_model_view.ipynb #34e058d1
+# %% ../../nbs/70_widgets/50_model_view.ipynb #9892a0d1
 def split_fields(lab):
     "The settings of the split as fields; errors stand beside the field that was refused."
     values = {name: control.value for name, control in lab.controls.items()}
@@ -292,7 +303,8 @@ def split_panel(lab):
     unknown = sentences(f"{split.n_unknown:,} rows without a known target are in no fold.") if split.n_unknown else None
     used = tag("details", tag("summary", features_text(lab)), left_out(lab), class_="mlt-fold", data_key="features")
     checks = checks_html(checks_of(split))
-    return tag("div", split_fields(lab), words, checks, folds_table(split), unknown, used, class_="mlt-stack")
+    parts = [split_fields(lab), words, checks, folds_table(split), unknown, used]
+    return tag("div", *parts, class_="mlt-stack")
 
 # %% ../../nbs/70_widgets/50_model_view.ipynb #0bd2af67
 def features_text(lab):
@@ -341,7 +353,7 @@ def model_head(lab, *more):
     "The head of a lab of models. `more`: chips behind those of the split."
     return head_facts(lab) + chips([c for c in (checks_chip(lab.split), *more) if c is not None])
 
-# %% ../../nbs/70_widgets/50_model_view.ipynb #62197bf2
+# %% ../../nbs/70_widgets/50_model_view.ipynb #366379b6
 def bar_of(lab, items, *, run="Run", again="Run again"):
     "Tabs and the primary action. `items`: pairs (name, label)."
     if lab.saving:
@@ -362,7 +374,8 @@ def notices(lab):
         out.append(error_panel(lab.split_error, title="The split could not be made"))
     if job is not None and job.state == "failed" and job.error is not lab.split_error:
         details = "" if isinstance(job.error, InputError) else job.details
-        out.append(error_panel(job.error, title=f"{lab.what} failed", details=details, buttons=[button("Try again", "run", kind="primary")]))
+        again = button("Try again", "run", kind="primary")
+        out.append(error_panel(job.error, title=f"{lab.what} failed", details=details, buttons=[again]))
     if job is not None and job.state == "cancelled":
         done = int(lab.board["folds"].sum()) if lab.board is not None else 0
         kept = f"{many(done, 'fit')} kept. Going on repeats none of them." if done else "Nothing was fitted yet."
