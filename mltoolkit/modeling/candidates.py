@@ -15,7 +15,7 @@ from .strategies import strategy_label, strategy_of, with_strategy
 
 # %% auto #0
 __all__ = ['TASKS', 'MODELS', 'PRESETS', 'Model', 'available_models', 'known_task', 'parse_name', 'describe', 'label_of',
-           'make_pipeline_for', 'check_estimator_for', 'pipeline_code', 'import_lines']
+           'make_pipeline_for', 'check_installed', 'check_estimator_for', 'pipeline_code', 'import_lines']
 
 # %% ../../nbs/30_modeling/12_candidates.ipynb #40be67f0
 TASKS = {"binary": "a yes-or-no target", "multiclass": "classes", "regression": "a quantity"}
@@ -138,23 +138,22 @@ def known_task(task):
         raise InputError("`task` must be binary, multiclass or regression", got=repr(task), fix=did_you_mean(task, TASKS))
     return task
 
-# %% ../../nbs/30_modeling/12_candidates.ipynb #49f8c795
-def parse_name(name, *, task="binary"):
-    "(model, strategy) of a candidate's name such as 'hgb' or 'hgb+smote'; strategy 'none' without a plus. InputError where unknown."
+# %% ../../nbs/30_modeling/12_candidates.ipynb #d321ce52
+def parse_name(name, *, task=None):
+    """(model, strategy) of a candidate's name such as 'hgb' or 'hgb+smote'; the strategy is 'none' without a plus.
+
+    InputError for an unknown model or strategy, and for one that does not suit `task` (None: not asked).
+    """
     model, plus, strategy = str(name).partition("+")
-    known_task(task)
     if model not in MODELS:
         rule = "a model must be one that is known by name, or a scikit-learn estimator"
         raise InputError(rule, got=repr(name), fix=did_you_mean(model, MODELS))
-    if task not in MODELS[model].tasks:
+    if task is not None and known_task(task) not in MODELS[model].tasks:
         able = ", ".join(n for n in MODELS if task in MODELS[n].tasks)
         raise InputError(f"a model must suit the target, here {TASKS[task]}", got=f"{model!r}, for {' and '.join(MODELS[model].tasks)}",
                          fix=f"Use one of {able}.")  # fmt: skip
-    if not MODELS[model].installed:
-        raise InputError(f"the package of the model {model!r} must be installed", got=f"no package {MODELS[model].package}",
-                         fix="Install it with `pip install 'mltoolkit[boosting]'`.")  # fmt: skip
     if plus:
-        strategy_of(strategy, task)
+        strategy_of(strategy, task or "binary")
     return model, strategy if plus else "none"
 
 # %% ../../nbs/30_modeling/12_candidates.ipynb #1d0eda24
@@ -178,7 +177,7 @@ def label_of(name, model=None):
         return str(name)
     return MODELS[known].label + (f" + {strategy_label(strategy)}" if strategy not in ("", "none") else "")
 
-# %% ../../nbs/30_modeling/12_candidates.ipynb #ac22658b
+# %% ../../nbs/30_modeling/12_candidates.ipynb #2c29b52a
 def make_pipeline_for(model, X, *, random_state=0, task="binary"):
     """An unfitted Pipeline of `model` for the columns of the DataFrame X.
 
@@ -186,6 +185,7 @@ def make_pipeline_for(model, X, *, random_state=0, task="binary"):
     """
     columns = column_kinds(X)
     if isinstance(model, str):
+        check_installed(model)
         return build(describe(model, columns, task=task, random_state=random_state))
     from sklearn.base import clone
     from sklearn.pipeline import Pipeline
@@ -200,7 +200,15 @@ def make_pipeline_for(model, X, *, random_state=0, task="binary"):
     steps = [*encode(encoding, columns, task=task, random_state=random_state), *extra]
     return Pipeline([*build(steps), ("model", estimator)])
 
-# %% ../../nbs/30_modeling/12_candidates.ipynb #c4be2ce3
+# %% ../../nbs/30_modeling/12_candidates.ipynb #5d03499a
+def check_installed(name):
+    "InputError where the package of the candidate `name` is missing."
+    model = MODELS[parse_name(name)[0]]
+    if not model.installed:
+        raise InputError(f"the package of the model {name!r} must be installed", got=f"no package {model.package}",
+                         fix="Install it with `pip install 'mltoolkit[boosting]'`.")  # fmt: skip
+
+
 def check_estimator_for(model, task):
     "InputError unless `model` is a scikit-learn estimator, or Pipeline, that can do `task`."
     from sklearn.base import is_classifier, is_regressor
@@ -216,7 +224,7 @@ def check_estimator_for(model, task):
         raise InputError("a model must be a classifier with `predict_proba`", got=_called(model),
                          fix=fix + "classifier object such as `LogisticRegression()`." + more)  # fmt: skip
 
-
+# %% ../../nbs/30_modeling/12_candidates.ipynb #23eb8412
 def _called(model):
     return f"the class {model.__name__}, not an object" if isinstance(model, type) else type(model).__name__
 

@@ -15,9 +15,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from ..core import InputError, did_you_mean
 
 # %% auto #0
-__all__ = ['Names', 'Moment', 'Zone', 'Name', 'FrozenDict', 'Part', 'plain_values', 'JoinPart', 'DerivePart', 'TargetPart',
-           'RolesPart', 'DataPart', 'ColumnPart', 'ContractPart', 'SplitPart', 'TrainPart', 'CostsPart', 'EvaluatePart',
-           'ExplainPart', 'Settings', 'explained', 'unwrapped', 'kind_at', 'keys_at', 'described', 'field_help']
+__all__ = ['Names', 'Moment', 'Zone', 'Candidate', 'Name', 'FrozenDict', 'Part', 'plain_values', 'JoinPart', 'DerivePart',
+           'TargetPart', 'RolesPart', 'DataPart', 'ColumnPart', 'ContractPart', 'SplitPart', 'TrainPart', 'CostsPart',
+           'EvaluatePart', 'ExplainPart', 'Settings', 'explained', 'unwrapped', 'kind_at', 'keys_at', 'described',
+           'field_help']
 
 # %% ../../nbs/50_production/05_settings.ipynb #311bbff8
 class FrozenDict(dict):
@@ -45,6 +46,17 @@ def _known_zone(value):
         raise InputError("must be a time zone", got=repr(value), fix=did_you_mean(value, zoneinfo.available_timezones()))
     return value
 
+# %% ../../nbs/50_production/05_settings.ipynb #b8f94b13
+def _known_candidate(value):
+    from mltoolkit.modeling.candidates import MODELS, parse_name
+
+    try:
+        parse_name(value)
+    except InputError as error:
+        of_model = value.partition("+")[0] in MODELS
+        raise InputError("must be a strategy after the plus" if of_model else "must be a model", got=repr(value), fix=error.fix) from None
+    return value
+
 # %% ../../nbs/50_production/05_settings.ipynb #f7696465
 def _as_iso(value):
     if isinstance(value, (dt.datetime, dt.date)):
@@ -56,10 +68,11 @@ def _as_iso(value):
             raise InputError("must be a date or a time", got=repr(value), fix="Write it as 2013-11-01 or 2013-11-01T06:00.") from None
     return value
 
-# %% ../../nbs/50_production/05_settings.ipynb #281847e5
+# %% ../../nbs/50_production/05_settings.ipynb #1da23314
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 Moment = Annotated[str, BeforeValidator(_as_iso)]
 Zone = Annotated[str, AfterValidator(_known_zone)]
+Candidate = Annotated[str, AfterValidator(_known_candidate)]
 Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
 # %% ../../nbs/50_production/05_settings.ipynb #63300213
@@ -225,7 +238,7 @@ class ContractPart(Part):
     )
     rows_min: Annotated[int, Field(ge=0)] = Field(0, description="fewer rows than this stop the run", examples=["1000"])
 
-# %% ../../nbs/50_production/05_settings.ipynb #9ce8fbf9
+# %% ../../nbs/50_production/05_settings.ipynb #87c9d193
 class SplitPart(Part):
     kind: Literal["time", "grouped", "stratified"] | None = Field(
         None, description="time, grouped or stratified; null: from the roles", examples=["time"]
@@ -239,9 +252,9 @@ class SplitPart(Part):
 
 
 class TrainPart(Part):
-    models: Annotated[
-        tuple[Literal["dummy", "logistic", "hgb", "random_forest", "extra_trees"], ...], BeforeValidator(_as_tuple), Field(min_length=1)
-    ] = Field(("dummy", "logistic", "hgb"), description="models compared", examples=["[dummy, logistic, hgb]"])
+    models: Annotated[tuple[Candidate, ...], BeforeValidator(_as_tuple), Field(min_length=1)] = Field(
+        ("dummy", "logistic", "hgb"), description="models compared", examples=["[dummy, logistic, hgb]"]
+    )
     scoring: Literal["neg_log_loss", "average_precision", "roc_auc", "neg_brier_score"] = Field(
         "neg_log_loss", description="what the best is best at", examples=["neg_log_loss"]
     )
