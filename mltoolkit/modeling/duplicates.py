@@ -15,7 +15,7 @@ import pandas as pd
 from ..core import InputError, Result, aside, did_you_mean
 
 # %% auto #0
-__all__ = ['row_hashes', 'Duplicates', 'find_duplicates']
+__all__ = ['row_hashes', 'join_labels', 'Duplicates', 'find_duplicates', 'identity_columns', 'identity_hashes']
 
 # %% ../../nbs/30_modeling/00_duplicates.ipynb #0a75b867
 _MISSING = np.uint64(0x9E3779B97F4A7C15)
@@ -129,19 +129,25 @@ def _repeated(hashes):
     out[order[:-1][same]] = True
     return out
 
-# %% ../../nbs/30_modeling/00_duplicates.ipynb #73d12896
-def _clusters(first, second):
-    "(positions, cluster number of each) of the rows that share a cell with another row."
-    rows = np.flatnonzero(_repeated(first) | _repeated(second)) if first is not second else np.flatnonzero(_repeated(first))
-    a = np.unique(first[rows], return_inverse=True)[1]
-    if first is second or not len(rows):
-        return rows, a
+# %% ../../nbs/30_modeling/00_duplicates.ipynb #6888b6b8
+def join_labels(first, second):
+    "Labels from 0 (int array) of the finest partition in which rows that share a value of `first` or of `second` are together."
+    a = np.unique(first, return_inverse=True)[1]
+    if first is second or not len(a):
+        return a
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    b = np.unique(second[rows], return_inverse=True)[1] + a.max() + 1
-    graph = coo_array((np.ones(len(rows), dtype=np.int8), (a, b)), shape=(b.max() + 1, b.max() + 1))
-    return rows, np.unique(connected_components(graph, directed=False)[1][a], return_inverse=True)[1]
+    b = np.unique(second, return_inverse=True)[1] + a.max() + 1
+    graph = coo_array((np.ones(len(a), dtype=np.int8), (a, b)), shape=(b.max() + 1, b.max() + 1))
+    return np.unique(connected_components(graph, directed=False)[1][a], return_inverse=True)[1]
+
+
+def _clusters(first, second):
+    "(positions, cluster number of each) of the rows that share a cell with another row."
+    rows = np.flatnonzero(_repeated(first) if first is second else _repeated(first) | _repeated(second))
+    a = first[rows]
+    return rows, join_labels(a, a if first is second else second[rows])
 
 # %% ../../nbs/30_modeling/00_duplicates.ipynb #1402865e
 def _pairs(hashes):
@@ -213,27 +219,40 @@ class Duplicates(Result):
         counts = {"rows": self.n_rows, "exact": self.exact, "near": self.near, "clusters": self.n_clusters}
         return counts | {"beyond_chance": self.beyond_chance}
 
-# %% ../../nbs/30_modeling/00_duplicates.ipynb #907463fd
+# %% ../../nbs/30_modeling/00_duplicates.ipynb #a7d5a652
 _known = weakref.WeakKeyDictionary()
 
 
 def find_duplicates(data):
-    "The `Duplicates` among all rows of a Dataset, by its features. 300,000 rows of 15 columns take about a third of a second."
-    if data in _known:
-        return _known[data]
-    frame = data.frame
-    left_out = tuple(c for c in data.features if _counts_rows(frame[c]))
-    names = [c for c in data.features if c not in left_out]
-    if not names or len(frame) < 2:
-        rows = clusters = np.zeros(0, dtype="int64")
-        exact = 0
-    else:
-        whole, first, second = _three_hashes(frame, names)
-        exact = int(_repeated(whole).sum())
-        rows, clusters = _clusters(first, second)
-    size = np.bincount(clusters) if len(clusters) else np.zeros(1, dtype=int)
-    found = Duplicates(n_rows=len(frame), exact=exact, near=len(rows), n_clusters=int((size > 0).sum()), largest=int(size.max()),
-                       beyond_chance=bool(len(rows)) and bool(_beyond_chance(frame, names, rows)), columns=tuple(names), left_out=left_out,
-                       clusters=pd.DataFrame({"row": rows, "cluster": clusters}))  # fmt: skip
-    _known[data] = found
-    return found
+    "The `Duplicates` among all rows of a Dataset, by its features. 300,000 rows of 35 columns take about a third of a second."
+    return _remembered(data)[0]
+
+
+def _remembered(data):
+    if data not in _known:
+        frame = data.frame
+        left_out = tuple(c for c in data.features if _counts_rows(frame[c]))
+        names = tuple(c for c in data.features if c not in left_out)
+        exact, first, second = _three_hashes(frame, names)
+        if names:
+            rows, clusters = _clusters(first, second)
+        else:
+            rows = clusters = np.zeros(0, dtype="int64")
+        size = np.bincount(clusters) if len(clusters) else np.zeros(1, dtype=int)
+        found = Duplicates(n_rows=len(frame), exact=int(_repeated(exact).sum()) if names else 0, near=len(rows),
+                           n_clusters=int((size > 0).sum()), largest=int(size.max()), columns=names, left_out=left_out,
+                           beyond_chance=bool(len(rows)) and bool(_beyond_chance(frame, names, rows)),
+                           clusters=pd.DataFrame({"row": rows, "cluster": clusters}))  # fmt: skip
+        _known[data] = found, exact
+    return _known[data]
+
+# %% ../../nbs/30_modeling/00_duplicates.ipynb #d47c1d6d
+def identity_columns(data):
+    "The columns by which a row of a Dataset is recognised: all but the target and the sensitive ones, in table order."
+    return tuple(c for c in data.frame.columns if c != data.target and c not in data.sensitive)
+
+
+def identity_hashes(data):
+    "`row_hashes` of the identity columns of a Dataset."
+    found, exact = _remembered(data)
+    return exact + row_hashes(data.frame, [c for c in identity_columns(data) if c not in found.columns])

@@ -172,7 +172,7 @@ def as_positions(what, n_rows, name):
         raise InputError(f"{name} must name each row once", got=f"{len(found) - len(once):,} repeated positions")
     return once
 
-# %% ../../nbs/30_modeling/01_folds.ipynb #80eecbf2
+# %% ../../nbs/30_modeling/01_folds.ipynb #654f33cc
 def _pair(fold, k, n_rows, test):
     try:
         train, valid = fold
@@ -211,7 +211,7 @@ def own_folds(cv, rows, X, known, n_rows, development, test):
 
 def _listed(cv, n_rows, test):
     if isinstance(cv, (str, bytes, int)) or not hasattr(cv, "__iter__"):
-        fix = "For a number of folds write `n_splits=`. A split of your own cannot be made again from its parameters: pass the split itself."
+        fix = "For a number of folds write `n_splits=`. A split of your own cannot be made again from its parameters: pass it on."
         raise InputError("`cv` must be a scikit-learn splitter or a list of (train, valid) positions", got=repr(cv)[:100], fix=fix)
     return [_pair(fold, k, n_rows, test) for k, fold in enumerate(cv, 1)]
 

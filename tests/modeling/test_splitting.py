@@ -153,7 +153,7 @@ def test_data_frame_with_target_works():
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        (lambda: mlt.split(data(time="t"), kind="random"), "'time', 'grouped' or 'stratified'"),
+        (lambda: mlt.split(data(time="t"), kind="rolling"), "'time', 'grouped', 'stratified', 'random' or 'own'"),
         (lambda: mlt.split(data(), kind="time"), "role `time`"),
         (lambda: mlt.split(data(), kind="grouped"), "role `group`"),
         (lambda: mlt.split(data(), gap="1D"), "belong to a split in time"),
@@ -165,12 +165,12 @@ def test_data_frame_with_target_works():
         (lambda: mlt.split(data(time="t"), gap="a while"), "length of time"),
         (lambda: mlt.split(data(time="t"), gap="-1D"), "not be negative"),
         (lambda: mlt.split(data(time="t"), gap="90D"), "both classes"),
-        (lambda: mlt.split(data(8)), "development rows"),
+        (lambda: mlt.split(data(8), n_splits=5), "development rows"),
         (lambda: mlt.split(Dataset(frame=table().assign(t=pd.Timestamp("2024-01-01")), target="y", time="t")), "inside the data"),
         (lambda: mlt.split(Dataset(frame=table().assign(t=lambda f: f["t"].dt.floor("60D")), target="y", time="t")), "spread out"),
         (lambda: mlt.split(Dataset(frame=table().assign(g="one"), target="y", group="g")), "groups"),
         (lambda: mlt.split(Dataset(frame=table().assign(g=lambda f: f["g"].where(f["g"] > "2")), target="y", group="g")), "needs a group"),
-        (lambda: mlt.split(Dataset(frame=table().assign(y=lambda f: np.arange(400) < 3), target="y")), "each class"),
+        (lambda: mlt.split(Dataset(frame=table().assign(y=lambda f: np.arange(400) < 3), target="y"), n_splits=5), "each class"),
         (lambda: mlt.split(Dataset(frame=table().assign(y=lambda f: f["t"] < "2024-02-01"), target="y", time="t")), "both classes"),
         (lambda: mlt.split(Dataset(frame=table().assign(y=True), target="y")), "two values"),
         (lambda: mlt.split(Dataset(frame=table())), "target"),
