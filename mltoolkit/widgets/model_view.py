@@ -26,7 +26,7 @@ __all__ = ['LIVE', 'TONES', 'is_known', 'score_text', 'time_text', 'many', 'rang
            'head_facts', 'target_words', 'model_head', 'bar_of', 'notices', 'foot_of', 'no_target', 'code_tab',
            'save_tab']
 
-# %% ../../nbs/70_widgets/50_model_view.ipynb #a9241c3e
+# %% ../../nbs/70_widgets/50_model_view.ipynb #bd4ab756
 def is_known(value):
     "Whether a figure is there: not None, and finite."
     value = value.item() if hasattr(value, "item") else value
@@ -39,7 +39,7 @@ def score_text(value, *, sign=False):
         return ""
     value = float(value)
     size = abs(value)
-    text = f"{size:.4f}" if size < 1 else f"{size:.4g}" if size < 10_000 else f"{size:,.0f}"
+    text = f"{size:.4f}" if size < 1 else f"{size:#.4g}".rstrip(".") if size < 9_999.5 else f"{size:,.0f}"
     zero = float(text.replace(",", "")) == 0
     return ("" if zero else "−" if value < 0 else "+" if sign else "") + text
 
@@ -62,14 +62,16 @@ def range_text(lower, upper, *, sign=False):
     "An interval in words; empty where an end is missing."
     return f"{score_text(lower, sign=sign)} to {score_text(upper, sign=sign)}" if is_known(lower) and is_known(upper) else ""
 
-# %% ../../nbs/70_widgets/50_model_view.ipynb #d7df74fc
+# %% ../../nbs/70_widgets/50_model_view.ipynb #b5123efc
 def fold_dots(done, total, state="running"):
     "Small signs for the folds of one candidate, as Markup. `state`: waiting, running, done, dropped, failed or stopped."
     done, total = int(done or 0), int(total or 0)
+    if not total:
+        return tag("span")
     title = f"{done} of {many(total, 'fold')}" + {"dropped": ", then dropped", "failed": ", then failed"}.get(state, "")
     tone = {"done": "ok", "dropped": "dim", "failed": "bad", "stopped": "dim"}.get(state, "accent")
-    if total > 12 or total < 1:
-        return Markup(svg.meter(done / total if total else 0, width=96, height=7, tone=tone, title=title))
+    if total > 12:
+        return Markup(svg.meter(done / total, width=96, height=7, tone=tone, title=title))
     shapes = [_dot_shape(5 + 10 * i, i, done, tone, over=state in ("dropped", "failed")) for i in range(total)]
     return Markup(svg.svg(Markup("").join(shapes), width=10 * total, height=10, title=title))
 
@@ -353,15 +355,15 @@ def model_head(lab, *more):
     "The head of a lab of models. `more`: chips behind those of the split."
     return head_facts(lab) + chips([c for c in (checks_chip(lab.split), *more) if c is not None])
 
-# %% ../../nbs/70_widgets/50_model_view.ipynb #366379b6
+# %% ../../nbs/70_widgets/50_model_view.ipynb #eb53166b
 def bar_of(lab, items, *, run="Run", again="Run again"):
-    "Tabs and the primary action. `items`: pairs (name, label)."
+    "Tabs and the primary action, on every tab. `items`: pairs (name, label)."
     if lab.saving:
         return tag("b", "Save to recipe")
     state = lab.state
     blocked = {"running": "It is running.", "empty": "First choose a target."}.get(state, False)
-    primary = state in ("idle", "stale", "stopped", "error", "empty", "running")
-    label = "Go on" if state == "stopped" else again if lab.result is not None and state != "idle" else run
+    primary = state != "done"
+    label = {"stopped": "Go on", "error": "Try again"}.get(state, again if lab.result is not None else run)
     press = button(label, "run", kind="primary" if primary else "plain", disabled=blocked)
     save = button("Save to recipe", "save-open", kind="plain" if primary else "primary", disabled=blocked if state == "empty" else False)
     return tabs(items, lab.tab) + actions(press, save)
@@ -374,15 +376,14 @@ def notices(lab):
         out.append(error_panel(lab.split_error, title="The split could not be made"))
     if job is not None and job.state == "failed" and job.error is not lab.split_error:
         details = "" if isinstance(job.error, InputError) else job.details
-        again = button("Try again", "run", kind="primary")
-        out.append(error_panel(job.error, title=f"{lab.what} failed", details=details, buttons=[again]))
+        out.append(error_panel(job.error, title=f"{lab.what} failed", details=details))
     if job is not None and job.state == "cancelled":
         done = int(lab.board["folds"].sum()) if lab.board is not None else 0
         kept = f"{many(done, 'fit')} kept. Going on repeats none of them." if done else "Nothing was fitted yet."
-        out.append(notice("Stopped.", kept, "warn", button("Go on", "run", kind="primary")))
+        out.append(notice("Stopped.", kept, "warn"))
     elif lab.stale and lab.state == "stale":
-        words = "Settings have changed since this result was made. Fits that are still valid are not repeated."
-        out.append(notice("Out of date.", words, "warn", button("Run again", "run", kind="primary")))
+        words = "Settings have changed since this result was made. Fits that are still valid will not be repeated."
+        out.append(notice("Out of date.", words, "warn"))
     return out
 
 

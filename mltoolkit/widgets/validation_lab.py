@@ -252,7 +252,7 @@ def recipe_parts(self: ValidationLab):
     train = {"models": list(value["models"]), "scoring": value["scoring"], "race": value["race"]}
     return {**ModelLab.recipe_parts(self), "train": train}
 
-# %% ../../nbs/70_widgets/52_validation_lab.ipynb #d0d3a8f8
+# %% ../../nbs/70_widgets/52_validation_lab.ipynb #3520a63b
 @patch
 def ask(self: ValidationLab, what, model=None):
     "Start one of ASIDES for a candidate (default: the one whose card is open). `lab.asides[what, model]` is its Job."
@@ -272,7 +272,7 @@ def _look(what, data, model, split, arguments, *, progress, cancel):
 
         keywords.pop("scoring", None)
         return check_leakage(data, model, split, **keywords, progress=progress, cancel=cancel)
-    from mltoolkit.modeling.generalisation import learning_curve
+    from mltoolkit.modeling.learning import learning_curve
 
     return learning_curve(data, model, split, **keywords, progress=progress, cancel=cancel)
 

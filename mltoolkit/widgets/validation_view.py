@@ -63,7 +63,7 @@ def body_html(lab):
         return code_tab(lab, lead=code_lead(lab), more=more_code(lab))
     return result_tab(lab)
 
-# %% ../../nbs/70_widgets/51_validation_view.ipynb #9b86bd79
+# %% ../../nbs/70_widgets/51_validation_view.ipynb #3f4c54a4
 def scoring_options(task):
     "Pairs (scoring, label) a task can be ranked by, the default first."
     from mltoolkit.modeling.metrics import METRICS, metric_of
@@ -99,9 +99,9 @@ def split_line(lab):
     if lab.split is None:
         return None
     link = button("Why, and fold by fold", "open-split", kind="link")
-    return tag("p", lab.split.description, " ", link, class_="mlt-rows")
+    return tag("p", lab.split.description, " ", link, class_="mlt-rows mlt-apart")
 
-# %% ../../nbs/70_widgets/51_validation_view.ipynb #8ee74516
+# %% ../../nbs/70_widgets/51_validation_view.ipynb #8d84354b
 def result_tab(lab):
     "Settings, notices, the sentence, the board, the card."
     stale = "mlt-stale" if lab.state == "stale" else None
@@ -111,10 +111,10 @@ def result_tab(lab):
     if not lab.shows_board:
         said = tag("p", lab.result.sentence, class_="mlt-sentence")
         board = table(done_columns(lab), region="rows", label="Leaderboard")
-        parts = [said, board, tag("p", under_words(lab), class_="mlt-rows")]
+        parts = [said, board, tag("p", under_words(lab), class_="mlt-rows mlt-apart")]
     else:
         columns = [LIVE[0], LIVE[1], _loss_column(lab), *LIVE[3:]]
-        parts = [table(columns, region="rows", label="Board"), tag("p", waiting_words(lab), class_="mlt-rows")]
+        parts = [table(columns, region="rows", label="Board"), tag("p", waiting_words(lab), class_="mlt-rows mlt-apart")]
     return tag("div", *top, *parts, tag("div", data_region="detail"), class_=stale)
 
 
@@ -182,7 +182,7 @@ def done_rows(lab):
         out[row["name"]] = table_row(columns, cells, key=row["name"], action="select", selected=row["name"] == lab.selected, off=off)
     return out
 
-# %% ../../nbs/70_widgets/51_validation_view.ipynb #337d2630
+# %% ../../nbs/70_widgets/51_validation_view.ipynb #2e79c171
 def _done_cells(row, scale, leader, *, best, frontier):
     over = row["state"] != "done"
     picture = interval_cell(row["value"], row["lower"], row["upper"], scale, tone="dim" if over else "accent", mark=leader)
@@ -199,7 +199,7 @@ def _done_cells(row, scale, leader, *, best, frontier):
 
 
 def _over(row):
-    return "failed" if row["state"] == "failed" else f"{row['state']} after {many(row['folds'], 'fold')}"
+    return "failed" if row["state"] == "failed" else f"{row['state']}, {many(row['folds'], 'fold')}"
 
 
 def difference_cell(row):
@@ -262,7 +262,7 @@ def live_card(lab, name):
     reason = notice(row["state"].capitalize() + ".", str(row["reason"]), tone) if row["reason"] else None
     return [reason, tag("div", key_values(pairs), class_="mlt-short")]
 
-# %% ../../nbs/70_widgets/51_validation_view.ipynb #e46018f2
+# %% ../../nbs/70_widgets/51_validation_view.ipynb #de5b6fa5
 def done_card(lab, name):
     "Figures, folds, curves and questions of a candidate that was compared."
     if (name, lab.curve) not in lab.pieces:
@@ -273,7 +273,7 @@ def done_card(lab, name):
 def _panels(lab, name):
     row = next(r for r in board_rows(lab.result) if r["name"] == name)
     if row["state"] == "failed":
-        return [notice("Failed.", row["words"], "bad")]
+        return [notice("Failed.", str(row["words"]).removeprefix("failed: "), "bad")]
     top = [notice("Dropped.", row["words"], "warn")] if row["state"] == "dropped" else []
     note = str(row.get("note") or "")
     top += [notice("While fitting:", note, "warn")] if note and row["state"] == "done" else []
@@ -321,9 +321,9 @@ def gap_words(result, name):
     words = [row.get(k) for k in ("sentence", "advice", "words", "what_to_do") if row.get(k)]
     return sentences(*words[:2])
 
-# %% ../../nbs/70_widgets/51_validation_view.ipynb #027a9933
+# %% ../../nbs/70_widgets/51_validation_view.ipynb #79af862b
 KINDS_OF_CURVE = {
-    "binary": [("pr", "Precision and recall"), ("roc", "ROC"), ("calibration", "Calibration"), ("pareto", "Time")],
+    "binary": [("pr", "PR curve"), ("roc", "ROC"), ("calibration", "Calibration"), ("pareto", "Time")],
     "multiclass": [("classes", "By class"), ("confusion", "Confusion"), ("calibration", "Calibration"), ("pareto", "Time")],
     "regression": [("residuals", "Residuals"), ("pareto", "Time")],
 }
@@ -428,7 +428,7 @@ def learning_answer(found):
     picture = tag("div", drawn(pictures.learning_picture, found, width=380), class_="mlt-panel")
     return tag("div", tag("h5", "Learning curve"), tag("p", found.sentence), picture)
 
-# %% ../../nbs/70_widgets/51_validation_view.ipynb #03c87f17
+# %% ../../nbs/70_widgets/51_validation_view.ipynb #5864a3eb
 _FAMILIES = (
     ("dummy", "baseline"), ("linear_model", "linear"), ("neighbors", "neighbours"), ("naive_bayes", "Bayes"),
     ("imblearn", "balanced ensemble"), ("HistGradient", "boosting"), ("lightgbm", "boosting"), ("xgboost", "boosting"),
@@ -454,7 +454,7 @@ def picker(lab):
     rows = [_picker_row(lab, name, label, model, name in chosen) for name, (label, model) in lab.zoo.items()]
     words = f"{many(len(chosen), 'candidate')} chosen. A linear model and a boosting with a small learning rate belong in every comparison."
     return tag("div", tag("div", actions(*presets), class_="mlt-tools"), table(PICKER, rows, label="Candidates"),
-               tag("p", words, class_="mlt-rows"))  # fmt: skip
+               tag("p", words, class_="mlt-rows mlt-apart"))  # fmt: skip
 
 
 def _picker_row(lab, name, label, model, chosen):
