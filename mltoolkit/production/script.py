@@ -13,7 +13,7 @@ from ..data.treat import HELPER, treat_expression
 # %% auto #0
 __all__ = ['to_code']
 
-# %% ../../nbs/50_production/00_script.ipynb #61ad71bc
+# %% ../../nbs/50_production/00_script.ipynb #5b5d7e9c
 _READERS = {
     ".parquet": "pd.read_parquet({})", ".pq": "pd.read_parquet({})", ".feather": "pd.read_feather({})",
     ".csv": "pd.read_csv({}, skipinitialspace=True)", ".tsv": 'pd.read_csv({}, sep="\\t", skipinitialspace=True)',
@@ -27,14 +27,19 @@ def _text(value):
     return text.replace("'", '"') if '"' not in text else text
 
 
-def _read(table):
-    "The expression that reads `table`, a path or `example:...`."
+def _path(table):
+    "The path of `table`, a path or `example:...`, as text."
     from mltoolkit.data.sources import example_tables
 
-    path = table
-    if table.startswith("example:"):
-        name, _, part = table.removeprefix("example:").partition("/")
-        path = str(example_tables(name)[part or name])
+    if not table.startswith("example:"):
+        return table
+    name, _, part = table.removeprefix("example:").partition("/")
+    return str(example_tables(name)[part or name])
+
+
+def _read(table):
+    "The expression that reads `table`, a path or `example:...`."
+    path = _path(table)
     reader = _READERS.get(Path(path).suffix.lower())
     if reader is None or any(sign in path for sign in "*?["):
         fix = f"Use one file with one of the endings {', '.join(_READERS)}."
@@ -153,36 +158,147 @@ def _start(split, roles):
         return f"plain_times(pd.Series([moment_in(table[{_text(roles.time)}], {_text(split.test_from)})]))[0]"
     return f"np.sort(times)[min(len(times) - 1, math.ceil(len(times) * (1 - {split.test_size})))]"
 
-# %% ../../nbs/50_production/00_script.ipynb #f0ec9531
-def _model_lines(recipe):
-    from mltoolkit.modeling.candidates import pipeline_code
+# %% ../../nbs/50_production/00_script.ipynb #8fdcd0d2
+def _head(table, rows=2_000):
+    "The first rows of a table as pandas reads them; None where that would mean to read all of it, or where it is not there."
+    import pandas as pd
+
+    path = Path(_path(table))
+    try:
+        if path.suffix.lower() in (".parquet", ".pq"):
+            import pyarrow.parquet as pq
+
+            return next((batch.to_pandas() for batch in pq.ParquetFile(path).iter_batches(batch_size=rows)), pd.DataFrame())
+        if path.suffix.lower() in (".csv", ".tsv"):
+            sep = "\t" if path.suffix.lower() == ".tsv" else ","
+            return pd.read_csv(path, sep=sep, skipinitialspace=True, nrows=rows)
+    except (OSError, ValueError):
+        pass
+    return None
+
+
+def _wordy(column):
+    known = column.dropna().astype("object")
+    texts = [value for value in known if isinstance(value, str)]
+    return len(texts) == len(known) > 0 and sum(len(text.split()) for text in texts) >= 2 * len(texts)
+
+# %% ../../nbs/50_production/00_script.ipynb #a8438d3f
+def _left_out(recipe):
+    roles = recipe.data.roles
+    return [c for c in (recipe.data.target.name, roles.time, roles.group, roles.id, *roles.sensitive) if c]
+
+
+def _possible(recipe):
+    "Which of 'dates' and 'texts' the features may hold, as a set, by the recipe and the first rows of each table."
+    from mltoolkit.modeling.encoders import is_date
+
+    data, hidden = recipe.data, {*_left_out(recipe), *recipe.drop}
+    treated = {kind for column, kind in data.treat_as.items() if column not in hidden}
+    found = {kind for kind, word in (("dates", "time"), ("texts", "text")) if word in treated}
+    for table, renamed in [(data.table, {}), *((join.table, join.renamed) for join in data.joins)]:
+        head = _head(table)
+        if head is None:
+            return {"dates", "texts"}
+        for column in head.columns if not renamed else [c for c in renamed if c in head]:
+            if renamed.get(column, column) not in hidden | set(data.treat_as):
+                found |= {"dates"} if is_date(head[column]) else {"texts"} if _wordy(head[column]) else set()
+    return found
+
+# %% ../../nbs/50_production/00_script.ipynb #dcdacee7
+_PLACES = {
+    "numbers": ["number"], "categories": ["few", "some", "many"], "dates": ["date"], "texts": ["text"],
+    "up_to_255": ["few", "some"], "over_255": ["many"], "up_to_40": ["few"], "over_40": ["some", "many"],
+}  # fmt: skip
+_COUNTED = """levels = X[categories].nunique()
+up_to_{n} = [c for c in categories if levels[c] <= {n}]
+over_{n} = [c for c in categories if levels[c] > {n}]"""
+
+
+def _calls(recipe):
+    "Model name -> (its description, pairs of columns and the variable to print for them)."
+    from mltoolkit.modeling.candidates import describe
     from mltoolkit.modeling.preprocessing import ColumnKinds
 
-    kinds, lines = ColumnKinds(["a"], ["b"]), ["models = {"]
+    kinds = [_PLACES[kind] if kind in ("numbers", "categories", *_possible(recipe)) else [] for kind in list(_PLACES)[:4]]
+    placeholders = ColumnKinds(*kinds, levels={"few": 1, "some": 100, "many": 1_000})
+    pairs = [(columns, name) for name, columns in _PLACES.items()]
+    out = {}
     for name in recipe.train.models:
-        code = pipeline_code(name, kinds, random_state=recipe.random_state, variables=("numbers", "categories"), indent=4)
-        lines += f"    {_text(name)}: {code},".splitlines()
-    return [*lines, "}"]
+        by_position = "+smotenc" in name
+        columns = _real_columns(recipe) if by_position else placeholders
+        out[name] = describe(name, columns, random_state=recipe.random_state), [] if by_position else pairs
+    return out
+
+# %% ../../nbs/50_production/00_script.ipynb #d7768596
+def _real_columns(recipe):
+    "The ColumnKinds of the features in the development rows."
+    from mltoolkit.data.joins import as_recipe_data, assemble
+    from mltoolkit.modeling.preprocessing import column_kinds
+    from mltoolkit.modeling.splitting import split
+
+    spec = recipe.data.spec()
+    data = as_recipe_data(spec, assemble(spec).frame)
+    parts = split(data, **recipe.split.to_dict(), random_state=recipe.random_state)
+    return column_kinds(parts.development_data(data).X.drop(columns=list(recipe.drop), errors="ignore"))
 
 
+def _model_lines(calls):
+    from mltoolkit.modeling.calls import source
+
+    lines = []
+    for name, (call, pairs) in calls.items():
+        lines += f"    {_text(name)}: {source(call, names=pairs, indent=4)},".splitlines()
+    counted = [_COUNTED.format(n=n) for n in (255, 40) if any(f"_{n}" in line for line in lines)]
+    return [*"\n".join(counted).splitlines(), "models = {", *lines, "}"]
+
+# %% ../../nbs/50_production/00_script.ipynb #d9d569d6
 def _feature_lines(recipe):
-    roles, target = recipe.data.roles, recipe.data.target
-    left_out = [c for c in (target.name, roles.time, roles.group, roles.id, *roles.sensitive) if c]
     lines = ["not_features = ["]
-    lines += [f"    {_text(c)}," for c in left_out]
+    lines += [f"    {_text(c)}," for c in _left_out(recipe)]
     lines += [f"    {_text(c)},  # {' '.join(reason.split())}" for c, reason in recipe.drop.items()]
-    return [
-        *lines, "]",
-        "X = table[[c for c in table.columns if c not in not_features]]",
-        "numbers = [c for c in X.columns if X[c].dtype.kind in \"iuf\"]",
-        "categories = [c for c in X.columns if c not in numbers]",
-    ]  # fmt: skip
+    lines += ["]", "X = table[[c for c in table.columns if c not in not_features]]"]
+    lines += ['numbers = [c for c in X.columns if X[c].dtype.kind in "iuf"]']
+    others, possible = "*numbers", _possible(recipe)
+    for kind, rule in (("dates", "is_date"), ("texts", "is_text")):
+        if kind in possible:
+            lines += [f"{kind} = [c for c in X.columns if {rule}(X[c])]"]
+            others += f", *{kind}"
+    known = f"[{others}]" if possible else "numbers"
+    return [*lines, f"categories = [c for c in X.columns if c not in {known}]"]
 
 
 _SCORES = """rows = np.concatenate([valid for _, valid in folds])
 for name, model in models.items():
     proba = np.concatenate([clone(model).fit(X.iloc[train], y[train]).predict_proba(X.iloc[valid])[:, 1] for train, valid in folds])
+    proba = proba.astype(float)
     print(f"{name}: log_loss={log_loss(y[rows], proba)!r} average_precision={average_precision_score(y[rows], proba)!r}")"""
+
+# %% ../../nbs/50_production/00_script.ipynb #bc9533fa
+def _carried(calls, possible):
+    "(import lines, Python text) of our own classes and rules that the models need."
+    from mltoolkit.modeling import encoders, strategies
+    from mltoolkit.modeling.calls import imports
+
+    described = [call for call, _ in calls.values()]
+    used = {name for module, name in imports(described) if module == encoders.__name__}
+    rules = [rule for kind, rule in (("dates", "is_date"), ("texts", "is_text")) if kind in possible]
+    lines, text = encoders.own_source([*rules, *sorted(used)])
+    ours = strategies.own_source(described)
+    if ours:
+        lines = [*lines, *strategies.OWN_IMPORTS.splitlines()]
+        text = "\n\n\n".join(part for part in (text, ours.removeprefix(strategies.OWN_IMPORTS).strip("\n")) if part)
+    return lines, text
+
+
+def _import_block(lines):
+    "Import lines merged and sorted: the standard library, then `import`, then `from`."
+    modules = {}
+    for line in lines:
+        if line.startswith("from ") and not line.startswith("from mltoolkit"):
+            module, names = line.removeprefix("from ").split(" import ")
+            modules.setdefault(module, set()).update(names.split(", "))
+    plain = sorted({i for i in lines if i.startswith("import ")}, key=lambda i: (i not in ("import math", "import warnings"), i))
+    return "\n".join([*plain, *(f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(modules.items()))])
 
 # %% ../../nbs/50_production/00_script.ipynb #b7dcac21
 _HEAD = '''"""{question}
@@ -235,24 +351,24 @@ _FOLD_IMPORTS = {
     "stratified": "from sklearn.model_selection import StratifiedKFold, train_test_split",
 }
 
-# %% ../../nbs/50_production/00_script.ipynb #48391979
+# %% ../../nbs/50_production/00_script.ipynb #75010c2c
 def to_code(recipe):
     "The text of the script for `recipe`."
-    from mltoolkit.modeling.candidates import import_lines
+    from mltoolkit.modeling.calls import import_text
 
-    imports = import_lines(recipe.train.models).splitlines()
-    imports += ["import pandas as pd", "from sklearn.base import clone", "from sklearn.metrics import average_precision_score, log_loss"]
-    imports += [_FOLD_IMPORTS[_kind(recipe)]] if _kind(recipe) in _FOLD_IMPORTS else ["import math"]
-    plain = sorted((i for i in imports if i.startswith("import")), key=lambda i: (i != "import math", i))
-    head = _HEAD.format(
-        question=_in_docstring(recipe.question), name=recipe.name, imports="\n".join(plain + sorted(set(imports) - set(plain)))
-    )
+    calls = _calls(recipe)
+    lines, carried = _carried(calls, _possible(recipe))
+    lines += import_text([call for call, _ in calls.values()]).splitlines()
+    lines += ["import pandas as pd", "from sklearn.base import clone", "from sklearn.metrics import average_precision_score, log_loss"]
+    lines += [_FOLD_IMPORTS[_kind(recipe)]] if _kind(recipe) in _FOLD_IMPORTS else ["import math"]
+    head = _HEAD.format(question=_in_docstring(recipe.question), name=recipe.name, imports=_import_block(lines))
     parts = [
         ("The table: one row for each thing the question is about", _table_lines(recipe)),
         ("The locked test rows are set aside; folds of the others", _split_lines(recipe)),
         ("Features: everything but roles and what the recipe drops", _feature_lines(recipe)),
-        ("Models: preprocessing is learned inside each fold", _model_lines(recipe)),
+        ("Models: preprocessing is learned inside each fold", _model_lines(calls)),
         ("Out-of-fold scores", _SCORES.splitlines()),
     ]
     helpers = _TIMES + (_MOMENTS if not recipe.data.treat_as else HELPER.rstrip("\n") + "\n\n" + _MOMENTS)
+    helpers += "\n\n" + carried + "\n" if carried else ""
     return head + helpers + "\n\n" + "\n\n".join(f"# {title}\n" + "\n".join(lines) for title, lines in parts) + "\n"
