@@ -15,7 +15,7 @@ from ..data.contract import Contract
 
 # %% auto #0
 __all__ = ['opened_recipe', 'shipped', 'fits', 'rules_in', 'contract_from', 'contract_text', 'opened_data', 'recipe_of', 'slug',
-           'recipe_with']
+           'recipe_with', 'put_parts']
 
 # %% ../../nbs/70_widgets/27_lab_recipe.ipynb #233f35ef
 def opened_recipe(recipe):
@@ -158,7 +158,7 @@ def _source(lab):
     source = lab.source
     return str(source) if isinstance(source, (str, Path)) else f"data/{slug(lab.base.name)}.parquet"
 
-# %% ../../nbs/70_widgets/27_lab_recipe.ipynb #e7f43392
+# %% ../../nbs/70_widgets/27_lab_recipe.ipynb #b5b016c4
 def recipe_with(lab, parts):
     "The recipe of a lab that fits models. `parts`: section -> values; in `split` and `train` names the recipe does not know are left out."
     from mltoolkit.production.recipe import Recipe
@@ -170,13 +170,22 @@ def recipe_with(lab, parts):
     same = base is not None and base.data.target.name == data.target
     value = base.to_dict() if same else _new_recipe(lab, base)
     value["data"]["roles"] = {r: getattr(data, r) for r in ("time", "group", "id")} | {"sensitive": list(data.sensitive)}
-    fields = {name: field.annotation.model_fields for name, field in Recipe.model_fields.items() if name in ("split", "train")}
+    made = {} if same else {data.target: "the target is made of it"}
+    value = put_parts(value, parts | ({"drop": made | parts["drop"]} if "drop" in parts else {}))
+    return Recipe.from_dict(value, source="the recipe of this lab")
+
+
+def put_parts(value, parts):
+    "The plain values of a recipe with `parts` (section -> values) put in. Names a section does not know are left out."
+    from mltoolkit.production.recipe import Recipe
+
+    fields = {name: field.annotation.model_fields for name, field in Recipe.model_fields.items() if name in ("split", "train", "costs")}
+    out = dict(value)
     for section, given in parts.items():
         if section in fields:
-            value[section] = {**value.get(section, {}), **{k: v for k, v in given.items() if k in fields[section]}}
+            out[section] = {**(out.get(section) or {}), **{k: v for k, v in given.items() if k in fields[section]}}
         else:
-            value[section] = given
+            out[section] = given
     if "drop" in parts:
-        value["drop"] = ({} if same else {data.target: "the target is made of it"}) | parts["drop"]
-        value["keep"] = {c: r for c, r in (value.get("keep") or {}).items() if c not in value["drop"]}
-    return Recipe.from_dict(value, source="the recipe of this lab")
+        out["keep"] = {c: r for c, r in (out.get("keep") or {}).items() if c not in out["drop"]}
+    return out

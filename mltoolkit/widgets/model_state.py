@@ -87,7 +87,7 @@ def split_arguments(controls):
         values["test_size"] = SPLIT_DEFAULTS["test_size"]
     return {name: value for name, value in values.items() if value != SPLIT_DEFAULTS[name]}
 
-# %% ../../nbs/70_widgets/45_model_state.ipynb #e507bfe6
+# %% ../../nbs/70_widgets/45_model_state.ipynb #a2b23ec7
 class ModelLab(LabWidget):
     """What the labs that fit models have in common. A subclass adds controls and says what is computed in `compute`.
 
@@ -111,7 +111,7 @@ class ModelLab(LabWidget):
         self.job = self.split_job = self.split = self.split_error = self.board = None
         self._asked = self._answered = self._result = None
         self.asides = {}  # (what, model) -> Job, for what is looked at on demand
-        self.given_split = split
+        self.given_split, self.source_text = split, None  # source_text: the expression for the data, where another lab gives them
         self._open_controls(drop)
         self.saver = RecipeSaver(self.to_recipe, self._path or f"{slug(self.base.name)}.yaml")
 
@@ -156,7 +156,7 @@ def _fitting_recipe(self: ModelLab):
     recipe = self.base_recipe
     return recipe if recipe is not None and recipe.data.target.name == self.base.target else None
 
-# %% ../../nbs/70_widgets/45_model_state.ipynb #565bceec
+# %% ../../nbs/70_widgets/45_model_state.ipynb #97dd5c55
 @patch(as_prop=True)
 def data(self: ModelLab):
     "The Dataset with the target as it is set now."
@@ -177,6 +177,8 @@ def data_text(self: ModelLab):
     "The Python expression for `data`."
     names = ("target", "positive", "id", "group", "time", "sensitive", *(("task",) if "task" in self._given else ()))
     now = {name: getattr(self.data, name) for name in names}
+    if self.source_text is not None:
+        return self.source_text()
     if hasattr(self.source, "features"):
         changed = {k: v for k, v in now.items() if v != getattr(self.source, k)}
         return f"data.replace({_keywords(changed)})" if changed else "data"
@@ -363,10 +365,39 @@ def aside(self: ModelLab, what, model, function):
             job = self.asides[what, model] = Job(function, name=what, on_change=lambda job: self.refresh("detail", "foot"))
             job.start()
 
-# %% ../../nbs/70_widgets/45_model_state.ipynb #b892b0cb
+# %% ../../nbs/70_widgets/45_model_state.ipynb #0f6c3ab2
+@patch
+def follow(self: ModelLab, data, drop, text):
+    "Take over data and dropped columns (column -> reason) from another lab. `text()` gives the expression for the data."
+    with self._lock:
+        self.source_text = text
+        names = ("target", "positive", "id", "group", "time", "sensitive", "task")
+        same = data.frame is self.base.frame and all(getattr(data, n) == getattr(self.base, n) for n in names)
+        self.controls["drop"].value = drop
+        if same:
+            return
+        other = data.target != self.base.target or data.task != self.base.task
+        self.base = self.source = data
+        self.controls["target"]._value = data.target
+        if other:
+            self.retask()
+        self.prepare()
+
+
+@patch
+def retask(self: ModelLab):
+    "Another target: what was computed and chosen for the old one is given up."
+    if self.job is not None:
+        self.job.on_change = None
+        self.job.cancel()
+    self.job = self._result = self._answered = self.board = None
+
+# %% ../../nbs/70_widgets/45_model_state.ipynb #127d4758
 @patch
 def _changed(self: ModelLab, control):
     self.field_errors.pop(control.name, None)
+    if control.name == "target":
+        self.retask()
     if control.name in SPLIT_DEFAULTS or control.name == "target":
         self.prepare()
     self.refresh()

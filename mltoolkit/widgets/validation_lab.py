@@ -179,7 +179,7 @@ def compute(self: ValidationLab, plan, split, *, watch, progress, cancel):
     return compare(plan["data"], plan["models"], split, **plan["arguments"], store=self.store, n_jobs=self.n_jobs,
                    watch=watch, progress=progress, cancel=cancel)  # fmt: skip
 
-# %% ../../nbs/70_widgets/52_validation_lab.ipynb #a349006d
+# %% ../../nbs/70_widgets/52_validation_lab.ipynb #cdfa0c8f
 @patch
 def check_ready(self: ValidationLab):
     "InputError without a target, a split or a candidate."
@@ -202,16 +202,9 @@ def on_result(self: ValidationLab):
 
 
 @patch
-def _changed(self: ValidationLab, control):
-    if control.name == "target":
-        self._retask()
-    ModelLab._changed(self, control)
-
-
-@patch
-def _retask(self: ValidationLab):
+def retask(self: ValidationLab):
     "Another target may be another kind of question: candidates and scoring that do not fit it are replaced."
-    self.job = self._result = self._answered = self.board = None
+    ModelLab.retask(self)
     if self.task is None:
         return
     fitting = [name for name in self.controls["models"].value if name in self.own or name.partition("+")[0] in self.zoo]
