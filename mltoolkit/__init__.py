@@ -14,8 +14,13 @@ _HOME = {
     "mltoolkit.data.examples": ["load_example"],
     "mltoolkit.data.contract": ["Contract", "ContractReport", "check", "infer_contract"],
     "mltoolkit.profiling.profiler": ["TableProfile", "profile"],
+    "mltoolkit.modeling.proposal": ["SplitProposal", "propose_split"],
     "mltoolkit.modeling.splitting": ["Split", "split"],
     "mltoolkit.modeling.comparison": ["Comparison", "compare"],
+    "mltoolkit.modeling.sentinel": ["LeakageCheck", "check_leakage"],
+    "mltoolkit.modeling.learning": ["LearningCurve", "learning_curve"],
+    "mltoolkit.modeling.imbalance": ["ImbalanceStudy", "compare_imbalance"],
+    "mltoolkit.modeling.locked": ["TestOutcome", "open_test"],
     "mltoolkit.modeling.decision": ["Decision", "decide"],
     "mltoolkit.explainability.attribution": ["Explanation", "explain"],
     "mltoolkit.explainability.slices": ["SliceReport", "slices"],
@@ -23,6 +28,8 @@ _HOME = {
     "mltoolkit.production.runs": ["Run", "runs"],
     "mltoolkit.production.pipeline": ["run"],
     "mltoolkit.widgets.profile_lab": ["ProfileLab"],
+    "mltoolkit.widgets.validation_lab": ["ValidationLab"],
+    "mltoolkit.widgets.imbalance_lab": ["ImbalanceLab"],
     "mltoolkit.widgets.lab": ["Lab"],
 }
 _WHERE = {name: module for module, names in _HOME.items() for name in names}

@@ -24,7 +24,7 @@ from .validation import cross_validate_oof, named_models, prediction_columns
 # %% auto #0
 __all__ = ['Comparison', 'compare', 'judge', 'fold_table']
 
-# %% ../../nbs/30_modeling/40_comparison.ipynb #32ed6d32
+# %% ../../nbs/30_modeling/40_comparison.ipynb #d487addd
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Comparison(Result):
     "Models compared on the same out-of-fold rows."
@@ -51,6 +51,11 @@ class Comparison(Result):
     options: dict  # what else `compare` was given: race, drop, costs
     random_state: int
     complete: bool  # False: the budget ended before the last fit
+
+    def __post_init__(self):
+        for name in ("classes", "metrics", "features", "checks"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "groups", tuple(tuple(group) for group in self.groups))
 
     def summary(self):
         row, n = self.table.iloc[0], self.table["state"].value_counts()

@@ -11,9 +11,9 @@ from sklearn.linear_model import LogisticRegression
 import mltoolkit as mlt
 from mltoolkit.core import Cancel, Cancelled, InputError, Result, RunError
 from mltoolkit.data.dataset import Dataset
-from mltoolkit.modeling.comparison import rank
+from mltoolkit.modeling.candidates import make_pipeline_for
+from mltoolkit.modeling.inference import compare_scores
 from mltoolkit.modeling.metrics import scores
-from mltoolkit.modeling.preprocessing import make_pipeline_for
 from mltoolkit.modeling.validation import cross_validate_oof
 
 DROP = ["arr_delay", "dep_delay", "arr_time", "air_time", "dep_time", "year", "month", "day", "flight", "minute"]
@@ -85,25 +85,25 @@ def test_the_table(compared):
     assert ((table["lower"] <= table["score"]) & (table["score"] <= table["upper"])).all()
     for row in table.itertuples():
         found = scores(compared.oof["y"], compared.oof[row.model])
-        assert found["roc_auc"] == row.roc_auc and found["brier"] == row.brier
+        assert found["roc_auc"] == pytest.approx(row.roc_auc, abs=1e-12) and found["brier"] == pytest.approx(row.brier, abs=1e-12)
     dummy = table.set_index("model").loc["dummy"]
     assert not dummy["tied"] and dummy["difference_lower"] > 0
 
 
 @pytest.mark.parametrize("scoring", ["average_precision", "roc_auc", "neg_brier_score"])
-def test_other_scorings_rank_by_their_own_metric(compared, scoring):
+def test_other_scorings_rank_by_their_own_metric(scoring):
+    comparison = mlt.compare(toy(), ["dummy", "logistic"], scoring=scoring, progress=quiet, n_resamples=50)
     metric = {"neg_brier_score": "brier"}.get(scoring, scoring)
-    table = rank(compared.oof, {m: m for m in compared.table["model"]}, metric)
-    assert table["score"].is_monotonic_increasing if metric == "brier" else table["score"].is_monotonic_decreasing
-    assert (table["difference"] >= 0).all()
+    assert comparison.metric == metric and comparison.best == "logistic"
+    assert (comparison.table["score"] == comparison.table[metric]).all() and (comparison.table["difference"] >= 0).all()
 
 
 def test_a_tie_is_called_a_tie():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 400)
     a, b = (np.clip(0.3 + 0.4 * y + 0.1 * rng.standard_normal(400), 0.01, 0.99) for _ in range(2))
-    oof = pd.DataFrame({"row": np.arange(400), "fold": 1, "y": y, "a": a, "b": b, "c": 0.5})
-    table = rank(oof, {"a": "a", "b": "b", "c": "c"}, "log_loss").set_index("model")
+    oof = pd.DataFrame({"row": np.arange(400), "fold": np.arange(400) % 5 + 1, "y": y, "a": a, "b": b, "c": 0.5})
+    table = compare_scores(oof, ["a", "b", "c"], "log_loss").table.set_index("model")
     assert table.loc["a", "tied"] and table.loc["b", "tied"] and not table.loc["c", "tied"]
 
 
@@ -193,11 +193,11 @@ class Broken(LogisticRegression):
         (lambda: mlt.compare(toy(), ["logistik"], progress=quiet), "Did you mean 'logistic'"),
         (lambda: mlt.compare(toy(), [], progress=quiet), "at least one model"),
         (lambda: mlt.compare(toy(), {"fold": "dummy"}, progress=quiet), "a model's name"),
-        (lambda: mlt.compare(toy(), scoring="accuracy", progress=quiet), "`scoring`"),
+        (lambda: mlt.compare(toy(), scoring="acuracy", progress=quiet), "scoring"),
         (lambda: mlt.compare(toy(), drop=["zz"], progress=quiet), "dropped column"),
         (lambda: mlt.compare(toy(), drop=["x", "z"], progress=quiet), "at least one feature"),
         (lambda: mlt.compare(toy(), n_jobs=0, progress=quiet), "`n_jobs`"),
-        (lambda: mlt.compare(toy(10), progress=quiet), "development rows"),
+        (lambda: mlt.compare(toy(6), progress=quiet), "development rows"),
         (lambda: mlt.compare(toy(), split=mlt.split(toy(200)), progress=quiet), "belongs to the data"),
         (lambda: mlt.compare(pd.DataFrame({"a": [1, 2]}), progress=quiet), "target"),
     ],
@@ -210,6 +210,116 @@ def test_bad_input(how, words):
 def test_a_model_that_fails_is_named():
     with pytest.raises(RunError, match="'bad' must be able to learn from fold 1, got ValueError: it hurts"):
         mlt.compare(toy(), {"bad": Broken()}, progress=quiet)
+
+
+def test_a_model_that_fails_does_not_stop_the_others():
+    comparison = mlt.compare(toy(), {"bad": Broken(), "fine": "logistic"}, progress=quiet)
+    assert comparison.best == "fine" and "it hurts" in comparison.failed["bad"]
+    row = comparison.table.set_index("model").loc["bad"]
+    assert row["state"] == "failed" and "it hurts" in row["note"] and np.isnan(row["score"])
+    assert "bad could not be fitted" in comparison.sentence and comparison.summary()["failed"] == 1
+    with pytest.raises(InputError, match="one that was compared"):
+        comparison.prediction("bad")
+    assert Result.from_dict(json.loads(json.dumps(comparison.to_dict()))).sentence == comparison.sentence
+
+
+FIVE = ["dummy", "logistic", "hgb", "decision_tree", "naive_bayes"]
+
+
+def many(n=1500, seed=0):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(rng.standard_normal((n, 4)), columns=list("abcd"))
+    return Dataset(frame=frame.assign(y=rng.random(n) < 1 / (1 + np.exp(-3 * frame["a"] - frame["b"]))), target="y")
+
+
+def test_a_race_drops_what_is_behind_and_says_so(tmp_path):
+    data = many()
+    raced = mlt.compare(data, FIVE, store=tmp_path / "fits", progress=quiet)
+    every = mlt.compare(data, FIVE, race=False, store=tmp_path / "fits", progress=quiet)
+    assert raced.best == every.best == "logistic"
+    dropped = raced.table[raced.table["state"] == "dropped"]
+    assert set(dropped["model"]) == set(raced.races["model"]) and len(dropped) and (dropped["folds"] < 5).all()
+    assert not dropped["tied"].any() and "Dropped on the way" in raced.sentence
+    assert (every.table["state"] == "done").all() and set(every.table["folds"]) == {5}
+    assert raced.table["state"].tolist() == sorted(raced.table["state"], key=["done", "dropped"].index)
+    again = mlt.compare(data, FIVE, store=tmp_path / "fits", n_jobs=2, progress=quiet)
+    pd.testing.assert_frame_equal(again.table, raced.table, check_exact=True)  # times too: no fit was repeated
+
+
+def test_the_winner_does_not_depend_on_the_other_candidates():
+    data = many(400)
+    few, more = (mlt.compare(data, names, race=False, progress=quiet).table.set_index("model") for names in (FAST, FIVE))
+    assert few.loc["logistic", ["score", "lower", "upper"]].tolist() == more.loc["logistic", ["score", "lower", "upper"]].tolist()
+
+
+def test_a_budget_ends_early_and_says_so():
+    with pytest.raises(RunError, match="one fit"):
+        mlt.compare(toy(), FAST, budget_s=0, progress=quiet)
+    boards, done = [], []
+
+    def watch(board):
+        boards.append(board)
+        done.append(int(board["folds"].sum()))
+
+    whole = mlt.compare(toy(), FAST, watch=watch, progress=quiet)
+    assert whole.complete and done == sorted(done) and done[-1] == 10
+    assert {"model", "label", "state", "folds", "n_folds", "loss", "seconds", "reason"} <= set(boards[-1])
+    assert set(boards[-1]["state"]) == {"done"}
+
+
+def test_costs_and_other_metrics():
+    comparison = mlt.compare(toy(), FAST, metrics=["accuracy", "neg_log_loss", "f1"], cost_fp=1, cost_fn=8, progress=quiet)
+    assert {"accuracy", "f1", "cost", "cost_at_best"} <= set(comparison.table) and comparison.metrics[0] == "log_loss"
+    cheap = comparison.table.set_index("model")
+    assert cheap.loc["logistic", "cost"] < cheap.loc["dummy", "cost"]
+    assert set(comparison.metrics) <= set(comparison.fold_scores)
+    for wrong in (0, -1, "x", float("nan")):
+        with pytest.raises(InputError, match="cost_fn"):
+            mlt.compare(toy(), FAST, cost_fn=wrong, progress=quiet)
+
+
+def three_tasks():
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"x": rng.standard_normal(240), "z": rng.standard_normal(240)})
+    score = frame["x"] + 0.5 * rng.standard_normal(240)
+    yield "multiclass", frame.assign(y=np.where(score < -0.5, "low", np.where(score > 0.5, "high", "mid")))
+    yield "regression", frame.assign(y=3 * score)
+
+
+@pytest.mark.parametrize(("task", "frame"), three_tasks(), ids=["multiclass", "regression"])
+def test_classes_and_quantities(task, frame, tmp_path):
+    linear = "logistic" if task == "multiclass" else "ridge"
+    comparison = mlt.compare(frame, ["dummy", linear, "decision_tree"], target="y", progress=quiet)
+    assert comparison.task == task and comparison.best == linear
+    assert comparison.metric == ("log_loss" if task == "multiclass" else "rmse")
+    prediction = comparison.prediction()
+    assert prediction.shape == ((len(comparison.oof), 3) if task == "multiclass" else (len(comparison.oof),))
+    model = comparison.fit_best(mlt.load(frame, target="y"))
+    assert len(model.predict(frame)) == 240
+    again = Result.load(comparison.save(tmp_path / "c.json"))
+    np.testing.assert_array_equal(again.prediction(), prediction)
+    assert again.classes == comparison.classes and "predicts best" in again.sentence
+    with pytest.raises(InputError, match="yes-or-no"):
+        mlt.compare(frame, ["dummy"], target="y", cost_fp=2, progress=quiet)
+
+
+def test_the_code_makes_the_same_comparison():
+    data = toy()
+    comparison = mlt.compare(data, FAST, mlt.split(data, n_splits=3, random_state=5), "roc_auc", random_state=2, cost_fn=4, progress=quiet)
+    again = eval(comparison.code, {"mlt": mlt, "data": data})
+    shown = ["model", "score", "lower", "upper", "cost"]
+    pd.testing.assert_frame_equal(again.table[shown], comparison.table[shown])
+
+
+def test_pareto_leaves_out_who_is_slower_and_worse(compared):
+    front = compared.pareto
+    assert compared.best in set(front["model"])
+    assert front["predict_seconds"].is_monotonic_increasing and front["score"].is_monotonic_decreasing
+
+
+def test_presets():
+    comparison = mlt.compare(toy(), "fast", progress=quiet)
+    assert set(comparison.table["model"]) == {"dummy", "logistic", "hgb"}
 
 
 def test_a_dropped_role_changes_nothing(data, split):
