@@ -276,8 +276,16 @@ def _labels(data):
         return tuple(str(c) for c in data.classes)
     return (f"not {data.positive}" if not isinstance(data.positive, bool) else str(not data.positive), str(data.positive))
 
-# %% ../../nbs/30_modeling/48_imbalance.ipynb #733855dc
+# %% ../../nbs/30_modeling/48_imbalance.ipynb #603636d8
 RACE_FROM = 20_000  # development rows from which strategies race by default
+
+
+def _watching(watch):
+    return None if watch is None else lambda record, board: watch(board.table())
+
+
+def _most_of(progress):
+    return None if progress is None else lambda done, note="": progress(0.9 * done, note)
 
 
 def _checked(data, model, strategies, cost_fp, cost_fn, min_precision):
@@ -297,7 +305,7 @@ def _checked(data, model, strategies, cost_fp, cost_fn, min_precision):
         raise InputError("`min_precision` must be a share above 0, up to 1", got=repr(min_precision), fix="Write e.g. `min_precision=0.5`.")
     return model, named_strategies(strategies, data.task)
 
-# %% ../../nbs/30_modeling/48_imbalance.ipynb #07ba206f
+# %% ../../nbs/30_modeling/48_imbalance.ipynb #c3388fb0
 def compare_imbalance(data, model=None, strategies=None, split=None, *, target=None, cost_fp=1.0, cost_fn=None, alarm_budget=None,
                       min_precision=None, race="auto", store=None, executor=None, n_jobs=None, budget_s=None, drop=(),
                       n_resamples=200, random_state=0, watch=None, progress=None, cancel=None):  # fmt: skip
@@ -316,10 +324,9 @@ def compare_imbalance(data, model=None, strategies=None, split=None, *, target=N
     X, y = development.frame[features], development.y.to_numpy()
     pipelines, failed = _pipelines(model, names, X, random_state, data.task)
     race = len(X) > RACE_FROM if isinstance(race, str) and race == "auto" else race
-    found = cross_validate_oof(
-        data, pipelines, split, drop=drop, race=race, store=store, executor=executor, n_jobs=n_jobs, budget_s=budget_s,
-        random_state=random_state, on_fit=None if watch is None else lambda record, board: watch(board.table()),
-        progress=None if progress is None else lambda done, note="": progress(0.9 * done, note), cancel=cancel)  # fmt: skip
+    found = cross_validate_oof(data, pipelines, split, drop=drop, race=race, store=store, executor=executor, n_jobs=n_jobs,
+                               budget_s=budget_s, random_state=random_state, on_fit=_watching(watch),
+                               progress=_most_of(progress), cancel=cancel)  # fmt: skip
     price = {"cost_fp": float(cost_fp), "cost_fn": float(neutral_cost(y, cost_fp) if cost_fn is None else cost_fn),
              "costs_given": cost_fn is not None}  # fmt: skip
     options = {"min_precision": float(min_precision or 0.5), "alarm_budget": budget_share(alarm_budget, y, len(y))}
@@ -329,17 +336,26 @@ def compare_imbalance(data, model=None, strategies=None, split=None, *, target=N
         progress(1.0, "compared")
     return ImbalanceStudy(
         **parts, **price, **options, model=model if isinstance(model, str) else type(model).__name__, oof=found.predictions,
-        fits=found.fits, races=found.races, features=found.features, dropped=tuple(drop), split_kind=split.kind,
-        split_parameters=split.parameters, split_description=split.description, random_state=random_state, complete=found.complete)  # fmt: skip
+        fits=found.fits, races=found.races, features=found.features, dropped=tuple(drop), random_state=random_state,
+        complete=found.complete, **_split_fields(split))  # fmt: skip
 
-# %% ../../nbs/30_modeling/48_imbalance.ipynb #872b53dc
-def _studied(data, split, found, pipelines, failed, development, price, options, settings):
-    "(tables and advice of an ImbalanceStudy as a dict) from out-of-fold predictions."
-    task, classes, (X, y) = data.task, _labels(data), development
+# %% ../../nbs/30_modeling/48_imbalance.ipynb #6af2ce61
+def _split_fields(split):
+    return {"split_kind": split.kind, "split_parameters": split.parameters, "split_description": split.description}
+
+
+def _learnt(pipelines, found, failed):
+    "The strategies that have predictions. RunError without 'none': everything is compared with it."
     names = [n for n in pipelines if n not in failed and (found.fits["model"] == n).any()]
     if "none" not in names:
         raise RunError("the strategy 'none' must be able to learn, it is what others are compared with",
                        got=failed.get("none", "no time for a single fold"), fix="Use another model, or give it more time.")  # fmt: skip
+    return names
+
+
+def _studied(data, split, found, pipelines, failed, development, price, options, settings):
+    "The tables and the advice of an ImbalanceStudy as a dict, from out-of-fold predictions."
+    task, classes, (X, y), names = data.task, _labels(data), development, _learnt(pipelines, found, failed)
     rows, target = found.predictions["row"].to_numpy(), found.predictions["y"].to_numpy()
     use, costs, half = _priced(found, names, price["cost_fp"], price["cost_fn"]) if task == "binary" else ({}, None, {})
     settings = {"task": task, "blocks": blocks_of(data, rows), **settings}
@@ -348,15 +364,19 @@ def _studied(data, split, found, pipelines, failed, development, price, options,
     positives = rarest_per_fold(split, data)
     few = _few_warning(positives, split.kind, task)
     advice = _advised(found, names, measures, y, classes, price, options, settings, use, half, few)
-    place = np.full(len(data), -1)
-    place[split.development] = np.arange(len(X))
-    folds = [(place[train], place[valid]) for train, valid in split.folds]
-    counts = _all_counts({n: pipelines[n] for n in names}, found.fits, X, y, folds, classes)
+    counts = _all_counts({n: pipelines[n] for n in names}, found.fits, X, y, _folds_within(split), classes)
     calibration, curves = _pictures(found, names, task, classes)
     said = (*few, *(f"{strategy_label(n)} was left out: {why}" for n, why in failed.items()))
     return {"task": task, "classes": classes, "table": _wide(found, measures, names, found.states, use, half, task), "measures": measures,
             "class_counts": counts, "calibration": calibration, "curves": curves, "per_class": _class_figures(found, names, classes),
             "advice": advice, "failed": failed, "warnings": said, "positives_per_fold": positives}  # fmt: skip
+
+# %% ../../nbs/30_modeling/48_imbalance.ipynb #785a50fa
+def _folds_within(split):
+    "The folds as positions among the development rows."
+    place = np.full(split.n_rows, -1)
+    place[split.development] = np.arange(len(split.development))
+    return [(place[train], place[valid]) for train, valid in split.folds]
 
 
 def _advised(found, names, measures, y, classes, price, options, settings, use, half, few):

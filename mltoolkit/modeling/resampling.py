@@ -16,7 +16,7 @@ from sklearn.utils import _safe_indexing
 # %% auto #0
 __all__ = ['Resample', 'PriorCorrection', 'AnomalyClassifier']
 
-# %% ../../nbs/30_modeling/07_resampling.ipynb #ea125b2b
+# %% ../../nbs/30_modeling/07_resampling.ipynb #22bb638c
 class Resample(BaseEstimator):
     "A sampler of imbalanced-learn that adapts to small classes, and keeps the class counts before and after (`counts_`)."
 
@@ -40,8 +40,9 @@ class Resample(BaseEstimator):
             if len(np.unique(new_y)) < len(classes):
                 raise ValueError("a class would have vanished")
         except (ValueError, RuntimeError) as error:
-            self.note_ = f"rare rows were repeated, because {type(sampler).__name__} failed: {str(error).strip()[:100]}"
-            new_X, new_y = RandomOverSampler(random_state=own.get("random_state", 0)).fit_resample(X, y)
+            cleans = getattr(sampler, "_sampling_type", "") == "clean-sampling"
+            self.note_ = f"{'left as they are' if cleans else 'rare rows repeated'}: {type(sampler).__name__} failed, {str(error)[:100]}"
+            new_X, new_y = (X, y) if cleans else RandomOverSampler(random_state=own.get("random_state", 0)).fit_resample(X, y)
         if self.note_:
             warnings.warn(self.note_, stacklevel=2)
         self.counts_ = {c: (int(n), int(np.sum(new_y == c))) for c, n in zip(classes.tolist(), before)}

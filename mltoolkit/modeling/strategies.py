@@ -120,7 +120,7 @@ def strategy_label(name):
     calibrated = name.endswith("+calibrated") and name != "+calibrated"
     return strategy_of(name).label + (", then calibrated" if calibrated else "")
 
-# %% ../../nbs/30_modeling/08_strategies.ipynb #d8177d5c
+# %% ../../nbs/30_modeling/08_strategies.ipynb #380eb1eb
 COMPLETE = ("complete", Call("sklearn.impute.SimpleImputer", keywords={"strategy": "median", "keep_empty_features": True}))
 EVEN = ("even", Call("sklearn.preprocessing.StandardScaler", keywords={"with_mean": False}))
 
@@ -131,6 +131,9 @@ def _is_scaled(value):
         if value.name in ("StandardScaler", "RobustScaler", "MinMaxScaler", "QuantileTransformer", "PowerTransformer"):
             return value.keywords.get("with_std", True)
         return any(_is_scaled(v) for v in [*value.args, *value.keywords.values()])
+    if hasattr(value, "get_params"):  # an object, as in a user's own pipeline
+        parts = [value, *value.get_params(deep=True).values()]
+        return any(_is_scaled(Call(type(p).__name__, keywords={"with_std": getattr(p, "with_std", True)})) for p in parts)
     return any(_is_scaled(v) for v in value) if isinstance(value, (list, tuple)) else False
 
 
