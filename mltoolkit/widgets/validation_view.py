@@ -22,7 +22,7 @@ from mltoolkit.widgets.model_view import (
 
 # %% auto #0
 __all__ = ['TABS', 'ENCODED', 'KINDS_OF_CURVE', 'ASIDES', 'SPEEDS', 'PICKER', 'lab_bar', 'step_chips', 'body_html',
-           'scoring_options', 'settings_fields', 'split_line', 'result_tab', 'waiting_words', 'idle_board',
+           'scoring_options', 'settings_fields', 'split_line', 'result_tab', 'waiting_words', 'races', 'idle_board',
            'done_columns', 'board_rows', 'frontier', 'done_rows', 'difference_cell', 'under_words', 'rows_html',
            'detail_html', 'live_card', 'done_card', 'drawn', 'figure_pairs', 'gap_words', 'curve_kinds', 'curve_of',
            'curve_picture', 'classes_html', 'pipeline_fold', 'pipeline_text', 'asides_html', 'aside_html',
@@ -101,7 +101,7 @@ def split_line(lab):
     link = button("Why, and fold by fold", "open-split", kind="link")
     return tag("p", lab.split.description, " ", link, class_="mlt-rows mlt-apart")
 
-# %% ../../nbs/70_widgets/51_validation_view.ipynb #8d84354b
+# %% ../../nbs/70_widgets/51_validation_view.ipynb #b06b29cc
 def result_tab(lab):
     "Settings, notices, the sentence, the board, the card."
     stale = "mlt-stale" if lab.state == "stale" else None
@@ -130,8 +130,14 @@ def waiting_words(lab):
     n, folds = len(lab.controls["models"].value), len(lab.split.folds) if lab.split is not None else 0
     if not n or not folds:
         return ""
-    race = " at most: a candidate that falls clearly behind is dropped" if lab.controls["race"].value is not False and n > 2 else ""
+    race = " at most: a candidate that falls clearly behind is dropped" if races(lab, n) else ""
     return f"{many(n, 'candidate')} on {many(folds, 'fold')}: {many(n * folds, 'fit')}{race}. Nothing is fitted yet."
+
+
+def races(lab, n):
+    "Whether `mlt.compare` would drop candidates on the way."
+    race = lab.controls["race"].value
+    return n > 3 if race == "auto" else bool(race)
 
 
 def idle_board(lab):
@@ -291,7 +297,7 @@ def drawn(function, *args, **kwargs):
     except InputError as error:
         return tag("p", f"No picture: {error.rule}.", class_="mlt-dim")
 
-# %% ../../nbs/70_widgets/51_validation_view.ipynb #51f8bad7
+# %% ../../nbs/70_widgets/51_validation_view.ipynb #faa9167a
 def figure_pairs(result, row):
     "Terms and values of the card: the score with its interval, every metric, spread, cost."
     metrics = [m for m in getattr(result, "metrics", ()) if m != result.metric and m in row]
@@ -313,13 +319,13 @@ def gap_words(result, name):
     "The gap between training and validation in words, and what to do about it."
     from mltoolkit.modeling.generalisation import train_gap
 
-    found = train_gap(result).table
-    rows = found[found["model"] == name].to_dict("records")
+    found = train_gap(result)
+    rows = found.table[found.table["model"] == name].to_dict("records")
     if not rows:
         return None
-    row = rows[0]
-    words = [row.get(k) for k in ("sentence", "advice", "words", "what_to_do") if row.get(k)]
-    return sentences(*words[:2])
+    row, loss = rows[0], found.loss[:1].upper() + found.loss[1:]
+    between = f"{loss} on training rows {score_text(row['train_score'])}, on validation rows {score_text(row['score'])}"
+    return sentences(f"{between}: {row['verdict']}.", row["advice"][:1].upper() + row["advice"][1:])
 
 # %% ../../nbs/70_widgets/51_validation_view.ipynb #79af862b
 KINDS_OF_CURVE = {
