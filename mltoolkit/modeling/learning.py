@@ -105,13 +105,13 @@ def _gain(sizes, scores, draws, sign):
     lower, upper = interval(sign * (draws[-2] - draws[-1]))
     return {"start": sizes[-2], "end": sizes[-1], "value": float(sign * (scores[-2] - scores[-1])), "lower": lower, "upper": upper}
 
-# %% ../../nbs/30_modeling/43_learning.ipynb #2db9f49f
+# %% ../../nbs/30_modeling/43_learning.ipynb #4d071def
 @patch(as_prop=True)
 def sentence(self: LearningCurve):
     "Whether more rows would help, as far as these folds can tell."
     g, name = self.gain, self.metric_label
-    verb = "lowers" if self.lower_is_better else "raises"
-    steps = f"Going from {100 * g['start']:.3g} % to {100 * g['end']:.3g} % of the training rows {verb} the {name} of {self.label} by"
+    verb = "lower" if self.lower_is_better else "raise"
+    steps = f"Going from {100 * g['start']:.3g} % to {100 * g['end']:.3g} % of the training rows improves the {name} of {self.label} by"
     told = f"{steps} {_figure(g['value'])} (95 % interval {_figure(g['lower'])} to {_figure(g['upper'])})"
     level = abs(float(self.table["score"].iloc[-1]))
     if not np.isfinite(g["lower"]):
@@ -135,7 +135,7 @@ def _outlook_text(outlook, verb):
     if not outlook:
         return ""
     ends = f"{_figure(outlook['lower'])} to {_figure(outlook['upper'])}"
-    text = f" If the curve goes on like this, twice the rows would {verb.removesuffix('s')} it by about {_figure(outlook['value'])} more ({ends})"
+    text = f" If the curve goes on like this, twice the rows would {verb} it by about {_figure(outlook['value'])} more ({ends})"
     return f"{text}; that is an extrapolation."
 
 # %% ../../nbs/30_modeling/43_learning.ipynb #6dc091ce
