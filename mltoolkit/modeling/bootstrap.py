@@ -64,7 +64,7 @@ def interval(draws, level=0.95):
         return float("nan"), float("nan")
     return tuple(float(q) for q in np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]))
 
-# %% ../../nbs/30_modeling/22_bootstrap.ipynb #29c5a16a
+# %% ../../nbs/30_modeling/22_bootstrap.ipynb #e7c260dc
 class RankDraws:
     "Average precision or ROC AUC of one prediction on many draws of blocks. Sorts once."
 
@@ -81,18 +81,19 @@ class RankDraws:
 
     def __call__(self, name, drawn):
         "The metric `name` ('roc_auc' or 'average_precision') when block i counts `drawn[i]` times."
-        weights = drawn[self.positives]
+        weights = drawn.take(self.positives, mode="clip")
         above = np.zeros(len(self.negatives) + 1)
-        np.cumsum(drawn[self.negatives], out=above[1:])
+        np.cumsum(drawn.take(self.negatives, mode="clip"), out=above[1:])
         n_positive, n_negative = weights.sum(), above[-1]
         if n_positive <= 0 or n_negative <= 0:
             return np.nan
+        until = above.take(self.until, mode="clip")
         if name == "roc_auc":
-            return 1.0 - weights @ (above[self.before] + above[self.until]) / (2 * n_positive * n_negative)
-        caught = np.append(0.0, np.cumsum(weights))[self.down]
-        return weights @ (caught / np.maximum(caught + above[self.until], 1e-300)) / n_positive
+            return 1.0 - (weights * (above.take(self.before, mode="clip") + until)).sum() / (2 * n_positive * n_negative)
+        caught = np.append(0.0, np.cumsum(weights)).take(self.down, mode="clip")
+        return (weights * caught / np.maximum(caught + until, 1e-300)).sum() / n_positive  # no `@`: BLAS threads would spin
 
-# %% ../../nbs/30_modeling/22_bootstrap.ipynb #19d9dc7b
+# %% ../../nbs/30_modeling/22_bootstrap.ipynb #e4df6f51
 def bootstrap_metric(y, predictions, metric=None, *, task="binary", blocks=None, n_resamples=200, random_state=0, **options):
     """`metric` of every model on the same block resamples: array (models, n_resamples).
 
@@ -109,24 +110,23 @@ def bootstrap_metric(y, predictions, metric=None, *, task="binary", blocks=None,
         sums = np.array([drawn @ by_block for drawn in draws]).T
         found[usable] = metric.from_mean(sums[:-1] / sums[-1])
         return found
-    figures = [_drawn(evaluators[i], metric, codes) for i in usable]
-    for r, drawn in enumerate(draws):
-        weights = None if metric.name in _RANKED and metric.scorer is None else drawn[codes]
-        found[usable, r] = [figure(drawn, weights) for figure in figures]
+    figures, draws = [_drawn(evaluators[i], metric, codes) for i in usable], [drawn.astype(np.uint16) for drawn in draws]
+    for i, figure in zip(usable, figures):  # model by model: what one model needs stays in the processor's cache
+        found[i] = [figure(drawn.astype(float)) for drawn in draws]
     return found
 
-# %% ../../nbs/30_modeling/22_bootstrap.ipynb #ba38c6b3
+# %% ../../nbs/30_modeling/22_bootstrap.ipynb #6d180147
 _RANKED = ("roc_auc", "average_precision")
 
 
 def _drawn(evaluator, metric, codes):
-    "A function (how often each block is drawn, weight of every row) -> the metric of a prediction."
+    "A function: how often each block is drawn -> the metric of a prediction."
     if metric.name not in _RANKED or metric.scorer is not None:
-        return lambda drawn, weights: evaluator(metric, weights)
+        return lambda drawn: evaluator(metric, drawn[codes])
     y, p = evaluator.y, evaluator.prediction
     pairs = [(y, p)] if p.ndim == 1 else [((y == c).astype(int), p[:, c]) for c in range(p.shape[1])]
     ranks = [RankDraws(*pair, codes) for pair in pairs]
-    return lambda drawn, weights: np.mean([rank(metric.name, drawn) for rank in ranks])
+    return lambda drawn: np.mean([rank(metric.name, drawn) for rank in ranks])
 
 # %% ../../nbs/30_modeling/22_bootstrap.ipynb #7c1b1371
 def bootstrap_scores(y, probas, *, blocks=None, n_resamples=200, random_state=0):

@@ -16,7 +16,8 @@ from .bootstrap import block_codes, bootstrap_metric
 from .metrics import Evaluator, metric_of
 
 # %% auto #0
-__all__ = ['ALPHA', 'nadeau_bengio', 'practical_probabilities', 'holm', 'tie_groups', 'Inference', 'base_score', 'compare_scores']
+__all__ = ['ALPHA', 'PAIR_COLUMNS', 'nadeau_bengio', 'practical_probabilities', 'holm', 'tie_groups', 'Inference', 'base_score',
+           'compare_scores']
 
 # %% ../../nbs/30_modeling/24_inference.ipynb #9be43edd
 def nadeau_bengio(values, *, test_to_train, level=0.95):
@@ -192,7 +193,7 @@ class Inference(Result):
         return row | {"a": a, "b": b, "difference": -row["difference"], "lower": -row["upper"], "upper": -row["lower"],
                       "p_a_better": row["p_b_better"], "p_b_better": row["p_a_better"]}  # fmt: skip
 
-# %% ../../nbs/30_modeling/24_inference.ipynb #effc2b13
+# %% ../../nbs/30_modeling/24_inference.ipynb #ed04eaac
 def _sentence(self):
     "Who leads, who is tied with it, and how many pairs differ."
     tied = [name for name in self.table.loc[self.table["tied"], "model"] if name != self.leader]
@@ -201,7 +202,8 @@ def _sentence(self):
     return f"{text}. {n} of {len(self.pairs)} pairs differ by more than chance (Holm over all pairs)."
 
 
-ALPHA = 0.05
+ALPHA = 0.05  # two models differ if their adjusted p value is below
+PAIR_COLUMNS = ["a", "b", "difference", "lower", "upper", "p_value", "p_adjusted", "p_a_better", "p_equivalent", "p_b_better", "rows"]
 Inference.sentence = property(_sentence)
 
 # %% ../../nbs/30_modeling/24_inference.ipynb #58bf48e0
@@ -292,7 +294,7 @@ def _own_rows(known, members, found, drawn, repeat_of, test_to_train, in_time):
                      "rows": int(known.seen[member].sum()), "folds": found.folds.shape[1]})  # fmt: skip
     return rows
 
-# %% ../../nbs/30_modeling/24_inference.ipynb #41fa7235
+# %% ../../nbs/30_modeling/24_inference.ipynb #e6da7fec
 def _pair_rows(known, pairs, found, place, repeat_of, test_to_train, rope, n_rows):
     "One dict a pair (a, b) of model numbers; a positive difference means that `a` is better. `place`: number -> place in `found`."
     from scipy.special import stdtr, stdtrit
@@ -311,9 +313,9 @@ def _pair_rows(known, pairs, found, place, repeat_of, test_to_train, rope, n_row
         p_value = np.where(same, 1.0, 2 * stdtr(df, -np.abs(difference) / error))
     half = stdtrit(df, 0.975) * error
     better, equivalent, worse = practical_probabilities(np.where(same[:, None], 0.0, folds), test_to_train=test_to_train, rope=rope)
-    columns = zip(pairs, difference, difference - half, difference + half, p_value, better, equivalent, worse)
-    return [{"a": known.names[i], "b": known.names[j], "difference": d, "lower": low, "upper": high, "p_value": p, "p_adjusted": np.nan,
-             "p_a_better": x, "p_equivalent": e, "p_b_better": z, "rows": n_rows} for (i, j), d, low, high, p, x, e, z in columns]  # fmt: skip
+    unadjusted = np.full(len(pairs), np.nan)
+    figures = np.stack([difference, difference - half, difference + half, p_value, unadjusted, better, equivalent, worse], axis=1).tolist()
+    return [dict(zip(PAIR_COLUMNS, (known.names[i], known.names[j], *row, n_rows))) for (i, j), row in zip(pairs, figures)]
 
 # %% ../../nbs/30_modeling/24_inference.ipynb #1296403b
 def base_score(y, metric, *, task="binary", n_classes=2, **options):
@@ -359,12 +361,12 @@ def compare_scores(oof, models, metric=None, *, task="binary", blocks=None, fold
     pairs = [row for p, q in places for row in _between(known, patterns, p, q, cached, ratio, rope)]
     return _assembled(known, table, pairs, rope, ratio)
 
-# %% ../../nbs/30_modeling/24_inference.ipynb #1df60c5d
+# %% ../../nbs/30_modeling/24_inference.ipynb #c62fe9ba
 def _ordered(table, metric):
     "Models that saw all rows first, best first; ties keep the order given."
     sign = 1 if metric.lower_is_better else -1
-    key = pd.DataFrame({"rows": -table["rows"], "score": sign * table["score"]})
-    return table.loc[key.sort_values(["rows", "score"], kind="stable").index].reset_index(drop=True)
+    order = np.lexsort((sign * np.nan_to_num(table["score"].to_numpy(), nan=sign * np.inf), -table["rows"].to_numpy()))
+    return table.iloc[order].reset_index(drop=True)
 
 
 def _test_to_train(known, fold_scores):
@@ -378,7 +380,7 @@ def _test_to_train(known, fold_scores):
     total = np.bincount(repeat, weights=counts)[repeat]
     return float(np.mean(counts / (total - counts))) if (total > counts).all() else 0.25
 
-# %% ../../nbs/30_modeling/24_inference.ipynb #f542c823
+# %% ../../nbs/30_modeling/24_inference.ipynb #064242c7
 def _between(known, patterns, p, q, cached, ratio, rope):
     "Rows of all pairs between the models of two patterns, on the rows that both saw."
     (first, rows), (second, others) = patterns[p], patterns[q]
@@ -387,33 +389,35 @@ def _between(known, patterns, p, q, cached, ratio, rope):
     if not pairs:
         return []
     if not shared.any():
-        empty = dict.fromkeys(("difference", "lower", "upper", "p_value", "p_adjusted", "p_a_better", "p_equivalent", "p_b_better"), np.nan)
+        empty = dict.fromkeys(PAIR_COLUMNS[2:-1], np.nan)
         return [{"a": known.names[i], "b": known.names[j], **empty, "rows": 0} for i, j in pairs]
     members = first if p == q else first + second
     found, repeats, *_ = cached[p] if p == q else _moments(known, members, shared)
     place = {member: n for n, member in enumerate(members)}
     return _pair_rows(known, pairs, found, place, repeats, ratio, rope, int(shared.sum()))
 
-# %% ../../nbs/30_modeling/24_inference.ipynb #2ac384a6
+# %% ../../nbs/30_modeling/24_inference.ipynb #626d8789
 def _assembled(known, table, pairs, rope, ratio):
     "The Inference: pairs from the better to the worse, Holm over all of them, differences to the leader, groups."
-    leader, rank = table["model"].iloc[0], {name: i for i, name in enumerate(table["model"])}
-    columns = ["a", "b", "difference", "lower", "upper", "p_value", "p_adjusted", "p_a_better", "p_equivalent", "p_b_better", "rows"]
-    pairs = pd.DataFrame([_turned(row) if rank[row["a"]] > rank[row["b"]] else row for row in pairs], columns=columns)
-    pairs = pairs.loc[sorted(pairs.index, key=lambda i: (rank[pairs.at[i, "a"]], rank[pairs.at[i, "b"]]))].reset_index(drop=True)
-    pairs["p_adjusted"] = holm(pairs["p_value"])
-    differ = {frozenset(pair) for pair in pairs.loc[pairs["p_adjusted"] < ALPHA, ["a", "b"]].itertuples(index=False)}
-    behind = pairs[pairs["a"] == leader].set_index("b").reindex(table["model"])
-    for column, source in (("difference", "difference"), ("difference_lower", "lower"), ("difference_upper", "upper"),
-                           ("p_value", "p_value"), ("p_adjusted", "p_adjusted"), ("p_worse", "p_a_better")):  # fmt: skip
-        table[column] = behind[source].to_numpy()
-        table.loc[0, column] = 0.0 if "difference" in column else np.nan
-    table["tied"] = [frozenset((leader, name)) not in differ for name in table["model"]]
-    table.loc[0, "tied"] = bool(table["tied"].iloc[1:].any())
-    groups = tie_groups(list(table["model"]), differ)
-    table["group"] = [", ".join(str(n) for n, group in enumerate(groups, 1) if name in group) for name in table["model"]]
-    return Inference(table=table, pairs=pairs, groups=groups, leader=leader, metric=known.metric.name, rope=rope, test_to_train=ratio,
-                     n_blocks=int(known.codes.max()) + 1)  # fmt: skip
+    names = table["model"].tolist()
+    rank = {name: i for i, name in enumerate(names)}
+    pairs = [_turned(row) if rank[row["a"]] > rank[row["b"]] else row for row in pairs]
+    pairs.sort(key=lambda row: (rank[row["a"]], rank[row["b"]]))
+    for row, adjusted in zip(pairs, holm([row["p_value"] for row in pairs])):
+        row["p_adjusted"] = adjusted
+    differ = {frozenset((row["a"], row["b"])) for row in pairs if row["p_adjusted"] < ALPHA}
+    groups = tie_groups(names, differ)
+    itself = dict.fromkeys(("difference", "lower", "upper"), 0.0) | dict.fromkeys(("p_value", "p_adjusted", "p_a_better"), np.nan)
+    behind = [itself] + [row for row in pairs if row["a"] == names[0]]
+    tied = [frozenset((names[0], name)) not in differ for name in names]
+    columns = {"difference": "difference", "difference_lower": "lower", "difference_upper": "upper", "p_value": "p_value",
+               "p_adjusted": "p_adjusted", "p_worse": "p_a_better"}  # fmt: skip
+    added = {column: [row[source] for row in behind] for column, source in columns.items()}
+    added["tied"] = [any(tied[1:]), *tied[1:]]  # the leader is tied if anybody ties with it
+    added["group"] = [", ".join(str(n) for n, group in enumerate(groups, 1) if name in group) for name in names]
+    pairs = pd.DataFrame(pairs, columns=PAIR_COLUMNS)
+    return Inference(table=table.assign(**added), pairs=pairs, groups=groups, leader=names[0], metric=known.metric.name, rope=rope,
+                     test_to_train=ratio, n_blocks=int(known.codes.max()) + 1)  # fmt: skip
 
 
 def _turned(row):
