@@ -14,8 +14,8 @@ from .charts import _axes, _table, _title
 from .style import palette
 
 # %% auto #0
-__all__ = ['STROKES', 'plot_leaderboard', 'plot_ties', 'plot_folds', 'plot_curves', 'drawable', 'costs_of', 'plot_pr', 'plot_roc',
-           'plot_gain', 'plot_costs', 'plot_reliability', 'plot_calibrations', 'plot_learning_curve', 'plot_pareto',
+__all__ = ['STROKES', 'plot_leaderboard', 'plot_ties', 'plot_folds', 'plot_curves', 'plot_pr', 'plot_roc', 'plot_gain',
+           'plot_costs', 'plot_reliability', 'plot_calibrations', 'plot_learning_curve', 'plot_pareto',
            'plot_class_counts', 'plot_confusion', 'plot_per_class', 'plot_predicted', 'plot_residuals']
 
 # %% ../../nbs/60_plots/25_model_charts.ipynb #1cb184f6
@@ -69,11 +69,11 @@ def plot_leaderboard(result, ax=None, *, metric=None, dark=False):
     ax.set_xlabel(f"{curves.metric_label(metric, direction=True)}, with 95 % interval")
     return ax
 
-# %% ../../nbs/60_plots/25_model_charts.ipynb #7358aa52
+# %% ../../nbs/60_plots/25_model_charts.ipynb #dbdd21f0
 def _board_row(ax, colors, row, r):
     "One row of the leaderboard: line, dot, letters, and words for what did not finish."
     done = r.state == "done"
-    tone = colors["accent" if done and ("A" in r.letters or r.tied) else "dim"]
+    tone = colors["accent" if done and ("A" in r.letters or r.tied or not r.letters) else "dim"]
     place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center", "fontsize": 9, "annotation_clip": False}
     if r.state == "failed":
         ax.annotate("× " + _cut(r.words, 52), (0, row), xytext=(4, 0), color=colors["bad"], **place)
@@ -151,7 +151,7 @@ def plot_folds(result, ax=None, *, metric=None, most=6, dark=False):
     _legend(ax, colors, len(lines.columns) - most)
     return ax
 
-# %% ../../nbs/60_plots/25_model_charts.ipynb #6c736215
+# %% ../../nbs/60_plots/25_model_charts.ipynb #784f3ca3
 _TITLES = {"pr": "Precision and recall", "roc": "ROC", "gain": "Caught over alarms", "cost": "Cost over threshold"}
 
 
@@ -161,9 +161,9 @@ def plot_curves(result, ax=None, *, kind="pr", models=None, code=None, cost_fp=N
     `models`: which candidates, default the best `most`. `code`: the class that counts as positive, for several classes.
     """
     ax, colors = _axes(ax, dark=dark, height=3.6, width=6.4)
-    names = [curves.known_name(result, n) for n in models] if models is not None else drawable(result)
+    names = [curves.known_name(result, n) for n in models] if models is not None else curves.drawable(result)
     labels, base = curves.labels_of(result), None
-    cost_fp, cost_fn = costs_of(result, cost_fp, cost_fn)
+    cost_fp, cost_fn = curves.costs_of(result, cost_fp, cost_fn)
     for (tone, dash), name in zip(STROKES * 2, names[:most]):
         y, proba = curves.one_class(*curves.seen_rows(result, name)[:2], code)
         x, height = curves.curve(y, proba, kind, cost_fp=cost_fp, cost_fn=cost_fn)
@@ -177,19 +177,7 @@ def plot_curves(result, ax=None, *, kind="pr", models=None, code=None, cost_fp=N
     _legend(ax, colors, len(names) - most)
     return ax
 
-# %% ../../nbs/60_plots/25_model_charts.ipynb #7bf09ece
-def drawable(result):
-    "The candidates that have predictions, in the order of the board."
-    table = curves.board(result)
-    return list(table["name"][~table["state"].isin(["failed", "waiting"])])
-
-
-def costs_of(result, cost_fp=None, cost_fn=None):
-    "(cost of a false alarm, cost of a miss): given, else the result's own, else 1 and 1."
-    own = [getattr(result, name, None) for name in ("cost_fp", "cost_fn")]
-    return tuple(float(given if given is not None else mine or 1.0) for given, mine in zip((cost_fp, cost_fn), own))
-
-
+# %% ../../nbs/60_plots/25_model_charts.ipynb #423fba21
 def _reference(ax, colors, kind, base, cost_fn):
     "What no model at all would give, dashed, and the limits of the axes."
     line = {"color": colors["dim"], "linestyle": (0, (4, 4)), "linewidth": 1, "zorder": 1}
@@ -247,7 +235,7 @@ def plot_reliability(result, ax=None, *, model=None, code=None, dark=False):
     ax.set_xlabel("predicted probability, and how often it occurs", labelpad=72)
     return ax
 
-# %% ../../nbs/60_plots/25_model_charts.ipynb #0079cdf8
+# %% ../../nbs/60_plots/25_model_charts.ipynb #a2d05755
 def _calibration(ax, colors, bins, top, *, tone="accent"):
     "Points with intervals around the diagonal."
     ax.plot([0, top], [0, top], color=colors["dim"], linestyle=(0, (4, 4)), linewidth=1)
@@ -259,7 +247,7 @@ def _calibration(ax, colors, bins, top, *, tone="accent"):
 
 def plot_calibrations(result, ax=None, *, models=None, columns=3, most=12, dark=False):
     "Calibration of each candidate side by side on common axes, as small pictures inside one Axes."
-    names = ([curves.known_name(result, n) for n in models] if models is not None else drawable(result))[:most]
+    names = ([curves.known_name(result, n) for n in models] if models is not None else curves.drawable(result))[:most]
     across, down = max(1, min(columns, len(names))), max(1, -(-len(names) // columns))
     ax, colors = _axes(ax, dark=dark, height=0.5 + 2.1 * down, width=2.4 * across)
     _title(ax, "Does a probability mean what it says?")

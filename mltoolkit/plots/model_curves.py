@@ -14,10 +14,11 @@ from ..core import InputError, did_you_mean
 
 # %% auto #0
 __all__ = ['CURVES', 'table_of', 'names_of', 'labels_of', 'known_name', 'tie_groups', 'tie_letters', 'headline', 'board',
-           'n_folds', 'seen_rows', 'curve', 'thin', 'one_class', 'fold_lines', 'calibration_bins', 'confusion',
-           'class_names', 'cloud', 'residual_bands', 'lower_is_better', 'metric_label', 'digits_for', 'pareto_points']
+           'n_folds', 'seen_rows', 'drawable', 'costs_of', 'curve', 'thin', 'one_class', 'fold_lines',
+           'calibration_bins', 'confusion', 'class_names', 'cloud', 'residual_bands', 'lower_is_better', 'metric_label',
+           'digits_for', 'pareto_points']
 
-# %% ../../nbs/60_plots/22_model_curves.ipynb #2f5e9821
+# %% ../../nbs/60_plots/22_model_curves.ipynb #e4a38d1f
 def table_of(result):
     "(the table of a result, the column that names its candidates)."
     table = getattr(result, "table", None)
@@ -45,7 +46,7 @@ def known_name(result, name=None):
     "`name` if it is a candidate; without one the leader, or the first that has finished."
     names = names_of(result)
     if name is None:
-        leader = getattr(result, "best", None)
+        leader = getattr(result, "best", None) or getattr(getattr(result, "advice", None), "recommended", None)
         finished = [n for n, state in zip(names, _states(result)) if state == "done"]
         return leader if leader in names else (finished or names or [None])[0]
     if name not in names:
@@ -59,7 +60,7 @@ def _states(result):
         return [str(s) for s in table["state"]]
     return ["done"] * len(table)
 
-# %% ../../nbs/60_plots/22_model_curves.ipynb #8f91a1e8
+# %% ../../nbs/60_plots/22_model_curves.ipynb #e9d5c80c
 def tie_groups(result):
     "Groups of two or more candidates that cannot be told apart, each in the order of the table, best group first."
     names = names_of(result)
@@ -74,8 +75,10 @@ def tie_groups(result):
 
 
 def tie_letters(result):
-    "Candidate -> the letters of its groups: A, AB, B. Two that share a letter are tied. Unfinished ones have none."
+    "Candidate -> the letters of its groups: A, AB, B. Two that share a letter are tied. Empty where ties are not known."
     names, groups = names_of(result), tie_groups(result)
+    if getattr(result, "groups", None) is None and "tied" not in table_of(result)[0].columns:
+        return dict.fromkeys(names, "")
     together = {name for group in groups for name in group}
     states = dict(zip(names, _states(result)))
     alone = [[n] for n in names if n not in together and states[n] == "done"]
@@ -90,10 +93,10 @@ def tie_letters(result):
 def _letter(i):
     return chr(65 + i) if i < 26 else f"{chr(64 + i // 26)}{chr(65 + i % 26)}"
 
-# %% ../../nbs/60_plots/22_model_curves.ipynb #4c860d37
+# %% ../../nbs/60_plots/22_model_curves.ipynb #c70fdb8e
 def headline(result):
     "The metric that ranks a result."
-    metric = getattr(result, "metric", None)
+    metric = getattr(result, "metric", None) or getattr(getattr(result, "advice", None), "measure", None)
     if metric:
         return str(metric)
     table, _ = table_of(result)
@@ -117,9 +120,14 @@ def board(result, metric=None):
         "tied": tied.fillna(False).astype(bool).to_numpy(), "letters": [letters[n] for n in names],
     })  # fmt: skip
     failed = getattr(result, "failed", None) or {}
+    blank = {"state": "failed", "folds": 0, "n_folds": total, "tied": False, "letters": ""}
+    lost = [{"name": n, "label": n, **blank} for n in failed if n not in names]  # a study leaves them out of its table
+    out = pd.concat([out, pd.DataFrame(lost)], ignore_index=True) if lost else out
     out["words"] = [_words(r, failed.get(r.name_)) for r in out.rename(columns={"name": "name_"}).itertuples()]
-    last = out["state"].eq("failed").astype(int)
-    return out.iloc[np.argsort(last.to_numpy(), kind="stable")].reset_index(drop=True)
+    order = pd.DataFrame({"failed": out["state"].eq("failed"), "value": 0.0})
+    if metric not in (None, headline(result)) or "score" not in table.columns:  # the table is in the order of something else
+        order["value"] = out["value"] if lower_is_better(metric or headline(result)) else -out["value"]
+    return out.loc[order.sort_values(["failed", "value"], kind="stable").index].reset_index(drop=True)
 
 # %% ../../nbs/60_plots/22_model_curves.ipynb #b1963e4e
 def n_folds(result):
@@ -173,6 +181,18 @@ def _prediction(result, oof, name):
     if hasattr(result, "prediction"):
         return result.prediction(name)
     return np.full(len(oof), np.nan)
+
+# %% ../../nbs/60_plots/22_model_curves.ipynb #0b04ad0d
+def drawable(result):
+    "The candidates that have predictions, in the order of the board."
+    table = board(result)
+    return list(table["name"][~table["state"].isin(["failed", "waiting"])])
+
+
+def costs_of(result, cost_fp=None, cost_fn=None):
+    "(cost of a false alarm, cost of a miss): given, else the result's own, else 1 and 1."
+    own = [getattr(result, name, None) for name in ("cost_fp", "cost_fn")]
+    return tuple(float(given if given is not None else mine or 1.0) for given, mine in zip((cost_fp, cost_fn), own))
 
 # %% ../../nbs/60_plots/22_model_curves.ipynb #b7109b14
 CURVES = {
@@ -230,11 +250,13 @@ def one_class(y, prediction, code=None):
         raise InputError("`code` must be the number of a class", got=repr(code), fix=fix)
     return (y == code).astype(int), prediction[:, code]
 
-# %% ../../nbs/60_plots/22_model_curves.ipynb #ebb7629e
+# %% ../../nbs/60_plots/22_model_curves.ipynb #ef178181
 def fold_lines(result, metric=None):
-    "The score on each fold: a table with a row a fold and a column a candidate, in the order of the board."
+    "The score on each fold: a table with a row a fold and a column a candidate, in the order of the table. Empty where not known."
     scores = getattr(result, "fold_scores", None)
     metric = headline(result) if metric is None else metric
+    if scores is None and getattr(result, "oof", None) is not None and getattr(result, "task", None) and _metric(metric) is not None:
+        return _scored(result, metric)
     key = next((k for k in ("model", "strategy") if scores is not None and k in scores.columns), None)
     if key is None or metric not in scores.columns:
         return pd.DataFrame(columns=names_of(result))
@@ -242,12 +264,28 @@ def fold_lines(result, metric=None):
     return wide.reindex(columns=[n for n in names_of(result) if n in wide.columns])
 
 
+def _scored(result, metric):
+    "The score of each candidate on each fold, from its out-of-fold predictions."
+    from mltoolkit.modeling.metrics import score_prediction
+
+    options = {"alarm_budget": getattr(result, "alarm_budget", 0.1), "min_precision": getattr(result, "min_precision", 0.5)}
+    scores = {}
+    for name in names_of(result):
+        y, prediction, fold = seen_rows(result, name)
+        parts = {k: (y[fold == k], prediction[fold == k]) for k in sorted(set(fold.tolist()))}
+        scores[name] = {k: score_prediction(*part, metric, task=result.task, **options).get(metric) for k, part in parts.items()}
+    return pd.DataFrame(scores).rename_axis("fold").sort_index()
+
+
 def calibration_bins(result, name=None, *, code=None, bins=10):
     "Calibration of one candidate: bin, mean_predicted, observed, lower, upper, count. A study's own bins are used if it has them."
     name = known_name(result, name)
     ready = getattr(result, "calibration", None)
-    if ready is not None and "strategy" in ready.columns and code is None:
-        return ready[ready["strategy"] == name].reset_index(drop=True)
+    if ready is not None and "strategy" in ready.columns:
+        own = ready[ready["strategy"] == name]
+        if "class" in own.columns and own["class"].nunique() > 1:
+            own = own[own["class"] == class_names(result)[code or 0]]
+        return own.reset_index(drop=True)
     from mltoolkit.modeling.decision import calibration_table
 
     y, proba = one_class(*seen_rows(result, name)[:2], code)

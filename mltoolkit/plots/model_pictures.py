@@ -72,7 +72,7 @@ def leaderboard_picture(result, *, metric=None, highlight=None, width=560, row=2
     body += text(width - 4, len(table) * row + 12, f"{unit}, 95 % interval", anchor="end")
     return svg.svg(body, width=width, height=len(table) * row + 20, title=title, fluid=True)
 
-# %% ../../nbs/60_plots/27_model_pictures.ipynb #89a00692
+# %% ../../nbs/60_plots/27_model_pictures.ipynb #94a189c6
 class _Scale:
     "Maps values to pixels from `start` to `end`."
 
@@ -95,7 +95,7 @@ def _board_cell(plane, r, y, names, width):
     if not math.isfinite(r.value):
         return body
     done = r.state == "done"
-    tone = "accent" if done and ("A" in r.letters or r.tied) else "dim"
+    tone = "accent" if done and ("A" in r.letters or r.tied or not r.letters) else "dim"
     if math.isfinite(r.lower) and math.isfinite(r.upper):
         body += _line(plane(r.lower), y, plane(r.upper), y, tone, width=3 if done else 1.5)
     body += _dot(plane(r.value), y, tone) if done else _ring(plane(r.value), y, tone)
@@ -177,12 +177,11 @@ def _framed(body, labels, styles, width, height, title):
     below, extra = legend(labels, styles, width=width, top=height) if len(styles) > 1 else ("", 0)
     return svg.svg(body + below, width=width, height=int(height + extra), title=title, fluid=True)
 
-# %% ../../nbs/60_plots/27_model_pictures.ipynb #de91e978
+# %% ../../nbs/60_plots/27_model_pictures.ipynb #9b8403df
 def curves_picture(result, *, kind="pr", models=None, highlight=None, code=None, cost_fp=1.0, cost_fn=1.0, budget=None, most=6, width=420,
                    height=240, title=""):  # fmt: skip
     "A curve a candidate; `kind`: pr, roc, gain or cost, as in `model_curves.curve`. `code`: the class, where there are several."
-    table, labels = curves.board(result), curves.labels_of(result)
-    names = list(table["name"][~table["state"].isin(["failed", "waiting"])]) if models is None else list(models)
+    names, labels = curves.drawable(result) if models is None else list(models), curves.labels_of(result)
     lines, base = {}, None
     for name in _chosen(names, highlight, most):
         y, proba = curves.one_class(*curves.seen_rows(result, name)[:2], code)
@@ -218,7 +217,7 @@ def _curves(lines, labels, kind, base, styles, cost_fn, budget, width, height, t
             body += _dot(plane.x(x), plane.y(y), tone, radius=2.5 + weight, tip=f"{labels.get(name, name)}: {y:.4g} at {x:.3g}")
     return _framed(body, labels, styles, width, height, title)
 
-# %% ../../nbs/60_plots/27_model_pictures.ipynb #a5bf097a
+# %% ../../nbs/60_plots/27_model_pictures.ipynb #8c8e388b
 def calibration_picture(result, model=None, *, code=None, width=420, height=260, title=""):
     "Observed share over predicted probability of one candidate (default: the leader), with intervals and counts."
     name = curves.known_name(result, model)
@@ -232,8 +231,7 @@ def calibration_picture(result, model=None, *, code=None, width=420, height=260,
 
 def calibrations_picture(result, *, models=None, highlight=None, most=9, width=560, cell=176, title="Calibration side by side"):
     "Small calibration pictures of several candidates on common axes."
-    table, labels = curves.board(result), curves.labels_of(result)
-    names = list(table["name"][~table["state"].isin(["failed", "waiting"])]) if models is None else list(models)
+    names, labels = curves.drawable(result) if models is None else list(models), curves.labels_of(result)
     tables = {n: t for n in _chosen(names, highlight, most)[::-1 if highlight else 1] if len(t := curves.calibration_bins(result, n))}
     if not tables:
         return nothing("No predictions to compare", width=width, title=title)
