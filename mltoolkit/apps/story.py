@@ -295,9 +295,9 @@ def _saving_figure(saved, outcome):
              "range": between(*parts[1:]), "label": "of the cost saved",
              "note": f"{money(saving)} of {money(nothing, currency)}, against no alarms"}]  # fmt: skip
 
-# %% ../../nbs/80_apps/00_story.ipynb #50cbec56
+# %% ../../nbs/80_apps/00_story.ipynb #f28ad112
 def _how_sure(saved):
-    return [*_opening(saved), *_against_oof(saved), *_models(saved), *_calibrated(saved)]
+    return [*_opening(saved), *_gap(saved), *_against_oof(saved), *_models(saved), *_calibrated(saved)]
 
 
 def _opening(saved):
@@ -312,6 +312,12 @@ def _opening(saved):
         times = "once" if before == 1 else f"{before} times"
         told += f" The same rows had been opened {times} before in other runs, so they are not quite unseen any more."
     return [told]
+
+
+def _gap(saved):
+    "The score on the locked rows beside the one that cross-validation promised."
+    outcome = saved.result("test_outcome")
+    return [str(outcome["told"])] if outcome.get("told") and known(outcome.get("cv_score")) else []
 
 # %% ../../nbs/80_apps/00_story.ipynb #af36c2b1
 def _against_oof(saved):
@@ -546,7 +552,7 @@ def example_run(folder, *, rows=5000, random_state=0):
         stage.update(state="done")
     return writer.finish(0.0)
 
-# %% ../../nbs/80_apps/00_story.ipynb #a30f585a
+# %% ../../nbs/80_apps/00_story.ipynb #c005bd7b
 def _example_results(results, recipe, data, cut, found, random_state):
     "The results of evaluating and explaining, by name; the opening of the test is recorded in the folder `results`."
     from mltoolkit.core import silent
@@ -565,4 +571,5 @@ def _example_results(results, recipe, data, cut, found, random_state):
         "decision": decision, "outcome_oof": evaluate_at(y, proba, decision.threshold, **costs),
         "slices": slices(data.take(rows), y, proba, by=["carrier"], threshold=decision.threshold),
         "outcome": evaluate_at(test.data.y.to_numpy(), locked, decision.threshold, **costs), "explanation": explained,
+        "test_outcome": test.score(model, cross_validated=found, random_state=random_state),
     }  # fmt: skip

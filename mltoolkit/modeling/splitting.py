@@ -307,19 +307,19 @@ def _check_lockable(kind, rows, n_splits, test_size, data):
         fix = "Join rare classes to one another, or leave their rows out."
         raise InputError("every class needs 2 rows, and two of them enough for each fold and the test", got=got, fix=fix)
 
-# %% ../../nbs/30_modeling/06_splitting.ipynb #6ac0325f
-def _two_values(folds, y, task):
-    "Every part of every fold has rows, and of two classes where there are classes."
+# %% ../../nbs/30_modeling/06_splitting.ipynb #0d89c5c9
+def _two_values(folds, y, task, kind):
+    "Every part of every fold has rows, and of two classes where there are classes; a splitter of one's own may validate on one."
+    fix = "Take fewer folds (`n_splits=`), a shorter `gap`, or more rows."
     for k, (train, valid) in enumerate(folds, 1):
         for name, part in (("training", train), ("validation", valid)):
-            if not len(part) and task == "regression":
-                raise InputError("every fold needs rows on both sides", got=f"no rows for {name} in fold {k}",
-                                 fix="Take fewer folds (`n_splits=`), a shorter `gap`, or more rows.")  # fmt: skip
-            if task != "regression" and (not len(part) or y[part].min() == y[part].max()):
+            classes = task != "regression" and (kind != "own" or name == "training")
+            if not len(part) and not classes:
+                raise InputError("every fold needs rows on both sides", got=f"no rows for {name} in fold {k}", fix=fix)
+            if classes and (not len(part) or y[part].min() == y[part].max()):
                 found = "no rows" if not len(part) else f"{len(part):,} rows of one class"
                 both = "both" if task == "binary" else "two"
-                raise InputError(f"every fold needs rows of {both} classes", got=f"{found} for {name} in fold {k}",
-                                 fix="Take fewer folds (`n_splits=`), a shorter `gap`, or more rows.")  # fmt: skip
+                raise InputError(f"every fold needs rows of {both} classes", got=f"{found} for {name} in fold {k}", fix=fix)
 
 # %% ../../nbs/30_modeling/06_splitting.ipynb #0215939f
 def _split_time(data, rows, start, *, test_size, n_splits):
@@ -408,7 +408,7 @@ def _split_own(data, cv, rows, known, test, **how):
     text = f"By {name}: {len(folds)} folds; {len(locked):,} rows are locked."
     return development, locked, folds, text
 
-# %% ../../nbs/30_modeling/06_splitting.ipynb #95aea31c
+# %% ../../nbs/30_modeling/06_splitting.ipynb #309fcc40
 def split(data, *, target=None, time=None, group=None, kind=None, test_size=0.2, test_from=None, n_splits=None, n_repeats=1, gap=None,
           embargo=None, cv=None, test=None, duplicates=None, random_state=0):  # fmt: skip
     """Cut `data` into development rows with folds, and locked test rows. Rows with an unknown target are in neither.
@@ -434,7 +434,7 @@ def split(data, *, target=None, time=None, group=None, kind=None, test_size=0.2,
     else:
         development, locked, folds, text = _split_drawn(data, kind, rows, known, test, n_repeats=n_repeats, random_state=random_state,
                                                         duplicates=duplicates, **how)  # fmt: skip
-    _two_values(folds, rows.y, rows.task)
+    _two_values(folds, rows.y, rows.task, kind)
     parameters = _parameters(data, kind, test_size=test_size, random_state=random_state, n_splits=n_splits, n_repeats=n_repeats, **asked
                              | {"duplicates": duplicates})  # fmt: skip
     return _finished(data, kind, rows, known, development, locked, folds, description=text, reason=reason, parameters=parameters)

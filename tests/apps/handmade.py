@@ -93,6 +93,9 @@ def results():
                                                              brier=[0.1, 0.06, 0.07, 0.1, 0.2], lower=[0.68, 0.39, 0.55, 0.3, None], upper=[0.72, 0.43, 0.65, 0.7, None])),
         "outcome_oof": outcome(0.66, 0.64, 0.68, 227000, 19600, 51000),
         "outcome": outcome(0.62, 0.58, 0.66, 53207, 4500, 11400),
+        "test_outcome": result("TestOutcome", model="hgb", label="log-loss", score=0.2513, cv_score=0.2471, gap=0.0042, gap_lower=-0.0056, gap_upper=0.0143,
+                               told="Cross-validated log-loss 0.2471 (0.2420 to 0.2520), locked test 0.2513 (0.2430 to 0.2600): a gap of 0.0042 "
+                               "(-0.0056 to 0.0143), which may be chance."),
         "opening": {"who": "demo", "when": "2026-11-23T14:02:11+00:00", "times_opened_before": 1, "threshold": 0.111},
         "explanation": result("Explanation", importance=importance, local=local, base=0.085, predictions=frame(row=[11, 42], prediction=[0.425, 0.015])),
     }  # fmt: skip

@@ -64,6 +64,13 @@ def test_the_difference_between_test_and_cross_validation_is_told_honestly(handm
     assert "fewer than expected, and more than chance explains" in " ".join(s.story(handmade_run).how_sure)
 
 
+def test_the_gap_between_cross_validation_and_locked_test_is_told(handmade_run):
+    told = " ".join(s.story(handmade_run).how_sure)
+    assert "Cross-validated log-loss 0.2471 (0.2420 to 0.2520), locked test 0.2513 (0.2430 to 0.2600): a gap of 0.0042" in told
+    change(handmade_run, "test_outcome", cv_score=None)
+    assert "a gap of" not in " ".join(s.story(handmade_run).how_sure)
+
+
 def test_an_uncertain_saving_is_not_called_one(handmade_run):
     rows = encode(pd.DataFrame({"figure": ["saving"], "value": [100.0], "lower": [-50.0], "upper": [250.0]}))
     change(handmade_run, "outcome", saving=100.0, intervals=rows)
