@@ -89,7 +89,7 @@ class Threads(Inline):
     def close(self, *, kill=False):
         self._pool.shutdown(wait=not kill, cancel_futures=True)
 
-# %% ../../nbs/30_modeling/28_executors.ipynb #8e86932e
+# %% ../../nbs/30_modeling/28_executors.ipynb #b4a923de
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
 _idle, _idle_lock, _loaded = [], threading.Lock(), {}
 
@@ -127,6 +127,18 @@ def _in_worker(function, args, keywords, keep):
     return None
 
 
+def _watch_parent(parent):
+    "In a worker: end when the parent is gone."
+
+    def watch():
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    if os.name == "posix":
+        threading.Thread(target=watch, daemon=True).start()
+
+
 def _take_pool(n_workers):
     from joblib.externals.loky import ProcessPoolExecutor
 
@@ -134,14 +146,14 @@ def _take_pool(n_workers):
         for entry in [e for e in _idle if e[:2] == (os.getpid(), n_workers)]:
             _idle.remove(entry)
             return entry[2]
-    return ProcessPoolExecutor(n_workers, timeout=120, env=ONE_THREAD)
+    return ProcessPoolExecutor(n_workers, timeout=120, env=ONE_THREAD, initializer=_watch_parent, initargs=(os.getpid(),))
 
-# %% ../../nbs/30_modeling/28_executors.ipynb #e3a59231
+# %% ../../nbs/30_modeling/28_executors.ipynb #728d82a9
 class Processes(Inline):
     "Runs calls in `n_workers` processes of this machine."
 
     alone, name = True, "processes"
-    attempts = 3  # so often a call may lose its process before it counts as failed
+    attempts = 2  # so often a call may lose its process while it runs alone, before it counts as failed
 
     def __init__(self, n_workers):
         self.n_workers = self.limit = n_workers
@@ -182,7 +194,7 @@ class Processes(Inline):
             self._flying[call[0]] = call, future
             future.add_done_callback(lambda f, at=self._round, name=call[0]: self._done.put((at, name, f)))
 
-# %% ../../nbs/30_modeling/28_executors.ipynb #9f8a1634
+# %% ../../nbs/30_modeling/28_executors.ipynb #5360733c
 @patch
 def next(self: Processes, timeout=0.1):
     from concurrent.futures.process import BrokenProcessPool
@@ -210,7 +222,7 @@ def _broken(self: Processes, name):
             del self._flying[name]
             self._suspects.discard(name)
             self._restart()
-            return name, RunError(f"its process was ended {self.attempts} times, perhaps for lack of memory")
+            return name, RunError("its process was ended again and again, perhaps for lack of memory")
     self._restart()
     return None
 
@@ -259,7 +271,7 @@ def _guard(folder, remove=False):
     shutil.rmtree(folder, ignore_errors=True)
     resource_tracker.unregister(str(folder), "folder")
 
-# %% ../../nbs/30_modeling/28_executors.ipynb #294c8d8a
+# %% ../../nbs/30_modeling/28_executors.ipynb #e72efd22
 class _Remote:
     "A value on the cluster: its future, and how to have it again."
 
@@ -285,7 +297,7 @@ class Dask(Inline):
         self._done, self._flying = queue.SimpleQueue(), {}
 
     def share(self, value):
-        return _Remote(lambda: self.client.scatter(value, broadcast=True, hash=False))
+        return _Remote(lambda: self.client.scatter([value], broadcast=True, hash=False)[0])
 
     def start(self, name, function, *args, keep=False, **keywords):
         def make():
@@ -320,7 +332,7 @@ class Dask(Inline):
         closing.start()
         closing.join(0.05 if kill else 30)
 
-# %% ../../nbs/30_modeling/28_executors.ipynb #ae944e90
+# %% ../../nbs/30_modeling/28_executors.ipynb #cff4b438
 def _connect(n_workers, address):
     "(LocalCluster or None, Client). InputError where the package or the cluster is missing."
     try:
@@ -329,10 +341,10 @@ def _connect(n_workers, address):
         fix = "Install it: pip install 'mltoolkit[dask]'."
         raise InputError("`executor='dask'` needs the package distributed", got="none", fix=fix) from None
     if address is None:
-        cluster = LocalCluster(n_workers=n_workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50)
+        cluster = LocalCluster(n_workers=n_workers, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50)
         return cluster, Client(cluster, set_as_default=False)
     try:
-        client = Client(address, timeout=5, set_as_default=False)
+        client = Client(address, timeout=3, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         fix = "Check the address, and that the scheduler runs: `dask scheduler`."
         raise InputError("`executor` must be the address of a Dask scheduler that answers", got=f"{address!r}: {error}", fix=fix) from None
