@@ -16,7 +16,7 @@ from sklearn.utils import _safe_indexing
 # %% auto #0
 __all__ = ['Resample', 'PriorCorrection', 'AnomalyClassifier']
 
-# %% ../../nbs/30_modeling/07_resampling.ipynb #22bb638c
+# %% ../../nbs/30_modeling/07_resampling.ipynb #6d0c4a3a
 class Resample(BaseEstimator):
     "A sampler of imbalanced-learn that adapts to small classes, and keeps the class counts before and after (`counts_`)."
 
@@ -33,7 +33,8 @@ class Resample(BaseEstimator):
         (classes, before), sampler, own = np.unique(y, return_counts=True), clone(self.sampler), self.sampler.get_params()
         same, whole = before.min() - 1, len(y) - 1  # neighbours there are in the smallest class, and in all
         limits = {"k_neighbors": same, "m_neighbors": whole, "n_neighbors": same if "ADASYN" in type(sampler).__name__ else whole}
-        fewer = {k: int(v) for k, v in limits.items() if k in own and isinstance(own[k], int) and own[k] > v}
+        limited = {k: limits[k.rpartition("__")[2]] for k in own if k.rpartition("__")[2] in limits}
+        fewer = {k: int(v) for k, v in limited.items() if isinstance(own[k], int) and own[k] > v}
         self.note_ = "; ".join(f"{k} lowered to {v}, because a class has {before.min()} rows" for k, v in fewer.items())
         try:
             new_X, new_y = sampler.set_params(**fewer).fit_resample(X, y)

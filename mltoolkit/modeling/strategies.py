@@ -52,7 +52,8 @@ STRATEGIES = {
                        "He, Bai, Garcia and Li 2008", _OVER + "ADASYN", interpolates=True, work=2.0),
 }  # fmt: skip
 
-# %% ../../nbs/30_modeling/08_strategies.ipynb #acd3eaf1
+# %% ../../nbs/30_modeling/08_strategies.ipynb #8596e35d
+_SMOTE = {"smote": Call(_OVER + "SMOTE", keywords={"random_state": 0})}
 STRATEGIES |= {
     "random_under": Strategy("Random undersampling", "under", "Drop common rows at random until all classes are equally large.",
                              "Batista, Prati and Monard 2004", _UNDER + "RandomUnderSampler", work=0.3),
@@ -61,9 +62,9 @@ STRATEGIES |= {
     "enn": Strategy("Edited nearest neighbours", "clean", "Drop common rows that have a rare row among their three nearest.",
                     "Wilson 1972", _UNDER + "EditedNearestNeighbours", seeded=False, interpolates=True, work=1.2),
     "smote_tomek": Strategy("SMOTE, then Tomek links", "over", "Invent rare rows, then tidy the border.",
-                            "Batista, Bazzan and Monard 2003", "imblearn.combine.SMOTETomek", interpolates=True, work=2.5),
+                            "Batista, Bazzan and Monard 2003", "imblearn.combine.SMOTETomek", _SMOTE, interpolates=True, work=2.5),
     "smote_enn": Strategy("SMOTE, then edited neighbours", "over", "Invent rare rows, then drop what disagrees with its neighbours.",
-                          "Batista, Prati and Monard 2004", "imblearn.combine.SMOTEENN", interpolates=True, work=2.5),
+                          "Batista, Prati and Monard 2004", "imblearn.combine.SMOTEENN", _SMOTE, interpolates=True, work=2.5),
 }  # fmt: skip
 
 # %% ../../nbs/30_modeling/08_strategies.ipynb #1afbe368
@@ -120,7 +121,7 @@ def strategy_label(name):
     calibrated = name.endswith("+calibrated") and name != "+calibrated"
     return strategy_of(name).label + (", then calibrated" if calibrated else "")
 
-# %% ../../nbs/30_modeling/08_strategies.ipynb #380eb1eb
+# %% ../../nbs/30_modeling/08_strategies.ipynb #98ce805b
 COMPLETE = ("complete", Call("sklearn.impute.SimpleImputer", keywords={"strategy": "median", "keep_empty_features": True}))
 EVEN = ("even", Call("sklearn.preprocessing.StandardScaler", keywords={"with_mean": False}))
 
@@ -147,7 +148,7 @@ def _prepared(steps, strategy):
 def _sampler(strategy, random_state, **more):
     "A `Resample` around the strategy's sampler."
     seed = {"random_state": random_state} if strategy.seeded else {}
-    inner = Call(strategy.path, keywords={**more, **strategy.parameters, **seed})
+    inner = Call(strategy.path, keywords={**more, **{k: _seeded(v, random_state) for k, v in strategy.parameters.items()}, **seed})
     return "resample", Call("mltoolkit.modeling.resampling.Resample", keywords={"sampler": inner})
 
 # %% ../../nbs/30_modeling/08_strategies.ipynb #a515d1c8

@@ -215,7 +215,9 @@ def test_several_classes():
     rng = np.random.default_rng(0)
     y = rng.choice(3, N, p=[0.7, 0.2, 0.1])
     for name in (n for n in STRATEGIES if "multiclass" in STRATEGIES[n].tasks and STRATEGIES[n].kind != "ensemble"):
-        proba = make_pipeline_for(f"logistic+{name}", X, task="multiclass").fit(X, y).predict_proba(X)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            proba = make_pipeline_for(f"logistic+{name}", X, task="multiclass").fit(X, y).predict_proba(X)
         assert proba.shape == (N, 3) and np.allclose(proba.sum(axis=1), 1), name
     for name in ("one_class", "isolation_forest"):
         with pytest.raises(InputError, match="needs a target with binary classes"):
