@@ -45,7 +45,7 @@ def build(value):
         return {k: build(v) for k, v in value.items()}
     return type(value)(build(v) for v in value) if isinstance(value, (list, tuple)) else value
 
-# %% ../../nbs/30_modeling/03_calls.ipynb #cea839d4
+# %% ../../nbs/30_modeling/03_calls.ipynb #15641f2e
 def source(value, *, names=(), indent=0, width=110):
     "Python text of `value`. `names`: pairs (list of columns, variable name to print for it)."
     for columns, variable in names:
@@ -54,7 +54,8 @@ def source(value, *, names=(), indent=0, width=110):
     if isinstance(value, float) and value != value:
         return "np.nan"
     if not isinstance(value, (Call, list, tuple, dict)):
-        return repr(value).replace("'", '"') if isinstance(value, str) and '"' not in value else repr(value)
+        plain = isinstance(value, str) and not {"'", '"'} & set(value)
+        return repr(value).replace("'", '"') if plain else repr(value)
     left, parts, right = _opened(value)
     comma = "," if isinstance(value, tuple) and len(value) == 1 else ""
     short = left + ", ".join(k + source(v, names=names, width=10**9) for k, v in parts) + comma + right

@@ -54,7 +54,7 @@ def _both(path, classifier, regressor=None):
     classes = {task: f"{path}.{classifier}" for task in ("binary", "multiclass")}
     return classes | ({"regression": f"{path}.{regressor}"} if regressor else {})
 
-# %% ../../nbs/30_modeling/12_candidates.ipynb #36d5de02
+# %% ../../nbs/30_modeling/12_candidates.ipynb #f1d856b4
 _LOGISTIC = {task: "sklearn.linear_model.LogisticRegression" for task in ("binary", "multiclass")}
 _SPARSE = {"binary": {"solver": "liblinear"}, "multiclass": {"solver": "saga", "tol": 1e-3, "max_iter": 300}}
 _LINEAR = {
@@ -63,17 +63,17 @@ _LINEAR = {
     "logistic": Model("Logistic regression", "linear", _LOGISTIC, {"max_iter": 500}, work=1.0),
     "logistic_l1": Model("Sparse logistic regression", "linear", _LOGISTIC, {"l1_ratio": 1.0, "C": 0.1}, by_task=_SPARSE, work=2.0),
     "ridge": Model("Ridge regression", "linear", {"regression": "sklearn.linear_model.RidgeCV"},
-                   {"alphas": (0.1, 1.0, 10.0, 100.0, 1000.0)}, work=0.5, seeded=False),
+                   {"alphas": (0.1, 1.0, 10.0, 100.0, 1000.0)}, work=1.0, seeded=False),
     "elastic_net": Model("Elastic net", "linear", {"regression": "sklearn.linear_model.ElasticNetCV"},
-                         {"l1_ratio": 0.5, "alphas": 20, "cv": 3, "max_iter": 2000}, work=1.0, seeded=False),
+                         {"l1_ratio": 0.5, "alphas": 20, "cv": 3, "max_iter": 2000}, work=8.0, seeded=False),
     "knn": Model("Nearest neighbours", "dense", _both("sklearn.neighbors", "KNeighborsClassifier", "KNeighborsRegressor"),
-                 {"n_neighbors": 50, "n_jobs": 1}, by_task={"regression": {"n_neighbors": 20}}, work=3.0, seeded=False),
+                 {"n_neighbors": 50, "n_jobs": 1}, by_task={"regression": {"n_neighbors": 20}}, work=2.0, seeded=False),
     "naive_bayes": Model("Naive Bayes", "dense", _both("sklearn.naive_bayes", "GaussianNB"), {"var_smoothing": 0.1},
-                         work=0.3, seeded=False),
+                         work=0.5, seeded=False),
 }  # fmt: skip
 
-# %% ../../nbs/30_modeling/12_candidates.ipynb #eddfb0e4
-_TREE = {"max_depth": 8, "min_samples_leaf": 20}
+# %% ../../nbs/30_modeling/12_candidates.ipynb #9d849558
+_TREE = {"max_depth": 5, "min_samples_leaf": 20}
 _FOREST = {"n_estimators": 200, "min_samples_leaf": 20, "n_jobs": 1}
 _SLOW = {"learning_rate": 0.05, "max_leaf_nodes": 15, "min_samples_leaf": 40, "l2_regularization": 10.0}
 _EARLY = {"max_iter": 1000, "early_stopping": True, "validation_fraction": 0.1, "n_iter_no_change": 20}
@@ -81,16 +81,16 @@ _GENTLE = {"min_samples_leaf": 20, "l2_regularization": 1.0}  # quantities have 
 _HGB = _both("sklearn.ensemble", "HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
 _TREES = {
     "decision_tree": Model("Decision tree", "tree", _both("sklearn.tree", "DecisionTreeClassifier", "DecisionTreeRegressor"),
-                           _TREE, work=0.3),
+                           _TREE, work=0.5),
     "random_forest": Model("Random forest", "tree", _both("sklearn.ensemble", "RandomForestClassifier", "RandomForestRegressor"),
-                           _FOREST, by_task={"regression": {"min_samples_leaf": 5, "max_features": 0.33}}, work=20.0),
+                           _FOREST, by_task={"regression": {"min_samples_leaf": 5, "max_features": 0.33}}, work=12.0),
     "extra_trees": Model("Extremely randomised trees", "tree", _both("sklearn.ensemble", "ExtraTreesClassifier", "ExtraTreesRegressor"),
-                         _FOREST, by_task={"regression": {"min_samples_leaf": 5, "max_features": 0.5}}, work=15.0),
+                         _FOREST, by_task={"regression": {"min_samples_leaf": 5, "max_features": 0.5}}, work=8.0),
     "hgb": Model("Gradient boosting", "tree", _HGB, _SLOW | {"early_stopping": False}, by_task={"regression": _GENTLE}, work=2.0),
-    "hgb_early": Model("Gradient boosting, stopped early", "tree", _HGB, _SLOW | _EARLY, by_task={"regression": _GENTLE}, work=4.0),
+    "hgb_early": Model("Gradient boosting, stopped early", "tree", _HGB, _SLOW | _EARLY, by_task={"regression": _GENTLE}, work=2.5),
 }  # fmt: skip
 
-# %% ../../nbs/30_modeling/12_candidates.ipynb #e33c6fe9
+# %% ../../nbs/30_modeling/12_candidates.ipynb #0773306b
 _LIGHTGBM = {"n_estimators": 200, "learning_rate": 0.05, "num_leaves": 15, "min_child_samples": 40, "reg_lambda": 10.0, "n_jobs": 1,
              "deterministic": True, "force_row_wise": True, "verbosity": -1}  # fmt: skip
 _XGBOOST = {"n_estimators": 200, "learning_rate": 0.05, "max_leaves": 15, "grow_policy": "lossguide", "max_depth": 0,
@@ -99,21 +99,22 @@ _OPTIONAL = {
     "lightgbm": Model("LightGBM", "tree", _both("lightgbm", "LGBMClassifier", "LGBMRegressor"), _LIGHTGBM,
                       by_task={"regression": {"min_child_samples": 20, "reg_lambda": 1.0}}, work=2.0, package="lightgbm"),
     "xgboost": Model("XGBoost", "tree", _both("xgboost", "XGBClassifier", "XGBRegressor"), _XGBOOST,
-                     by_task={"regression": {"reg_lambda": 1.0}}, work=2.0, package="xgboost"),
+                     by_task={"regression": {"min_child_weight": 20, "reg_lambda": 1.0}}, work=2.0, package="xgboost"),
 }  # fmt: skip
 
-# %% ../../nbs/30_modeling/12_candidates.ipynb #9581cca0
+# %% ../../nbs/30_modeling/12_candidates.ipynb #f1060b47
 _IMBLEARN = "imblearn.ensemble"
 _BALANCED = {
     "balanced_forest": Model("Balanced forest", "tree", _both(_IMBLEARN, "BalancedRandomForestClassifier"),
-                             {"n_estimators": 200, "min_samples_leaf": 5, "n_jobs": 1}, work=8.0),
+                             {"n_estimators": 200, "min_samples_leaf": 5, "n_jobs": 1}, work=7.0),
     "balanced_bagging": Model("Balanced bagging", "tree", _both(_IMBLEARN, "BalancedBaggingClassifier"),
                               {"n_estimators": 30, "n_jobs": 1,
                                "estimator": Call("sklearn.tree.DecisionTreeClassifier", keywords={"min_samples_leaf": 5})}, work=4.0),
     "easy_ensemble": Model("Easy ensemble", "dense", _both(_IMBLEARN, "EasyEnsembleClassifier"),
                            {"n_estimators": 10, "n_jobs": 1}, work=10.0),
     "rus_boost": Model("Undersampled boosting", "dense", _both(_IMBLEARN, "RUSBoostClassifier"),
-                       {"n_estimators": 100, "learning_rate": 0.1}, work=8.0),
+                       {"n_estimators": 100, "learning_rate": 0.1,
+                        "estimator": Call("sklearn.tree.DecisionTreeClassifier", keywords={"max_depth": 3})}, work=2.0),
 }  # fmt: skip
 MODELS = _LINEAR | _TREES | _OPTIONAL | _BALANCED
 
