@@ -172,7 +172,7 @@ def as_positions(what, n_rows, name):
         raise InputError(f"{name} must name each row once", got=f"{len(found) - len(once):,} repeated positions")
     return once
 
-# %% ../../nbs/30_modeling/01_folds.ipynb #654f33cc
+# %% ../../nbs/30_modeling/01_folds.ipynb #d2a3675c
 def _pair(fold, k, n_rows, test):
     try:
         train, valid = fold
@@ -188,7 +188,7 @@ def _pair(fold, k, n_rows, test):
                          fix="Take them out of the folds, or out of `test=`.")  # fmt: skip
     return train, valid
 
-
+# %% ../../nbs/30_modeling/01_folds.ipynb #f077dd9d
 def own_folds(cv, rows, X, known, n_rows, development, test):
     """The folds of `cv`: (train, valid) positions among the known rows.
 
@@ -208,7 +208,7 @@ def own_folds(cv, rows, X, known, n_rows, development, test):
     place[known] = np.arange(len(known))
     return [tuple(place[part][place[part] >= 0] for part in fold) for fold in _listed(cv, n_rows, known[test])]
 
-
+# %% ../../nbs/30_modeling/01_folds.ipynb #b0035019
 def _listed(cv, n_rows, test):
     if isinstance(cv, (str, bytes, int)) or not hasattr(cv, "__iter__"):
         fix = "For a number of folds write `n_splits=`. A split of your own cannot be made again from its parameters: pass it on."

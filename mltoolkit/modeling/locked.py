@@ -49,7 +49,7 @@ class Opening(Result):
         fixed = "" if self.threshold is None else f", with the threshold fixed at {self.threshold:.3g}"
         return f"The locked test was opened {before}, by {self.who} on {self.when[:10]}{fixed}."
 
-# %% ../../nbs/30_modeling/60_locked.ipynb #ce81259f
+# %% ../../nbs/30_modeling/60_locked.ipynb #d74dcbc9
 def _append(ledger, entry):
     "Add one line to the ledger; the lock must be held."
     torn = ledger.exists() and ledger.read_bytes()[-1:] not in (b"", b"\n")  # a crash cut the last line short
@@ -63,7 +63,7 @@ def _locked_file(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     return FileLock(f"{path}.lock", timeout=60)
 
-
+# %% ../../nbs/30_modeling/60_locked.ipynb #7e2524aa
 def openings(ledger):
     """The openings in a ledger, oldest first, as a list of dicts; `scores` lists what was found out at each.
 
@@ -81,7 +81,7 @@ def openings(ledger):
                 by_id[entry.get("id")] = entry
     return entries
 
-
+# %% ../../nbs/30_modeling/60_locked.ipynb #e74ab919
 def _read(line):
     try:
         entry = json.loads(line)
@@ -116,7 +116,7 @@ def record_opening(record, *, data_hash, model_hash, threshold=None, model="", r
         _warn_again(same)
     return opening
 
-# %% ../../nbs/30_modeling/60_locked.ipynb #59aba9ff
+# %% ../../nbs/30_modeling/60_locked.ipynb #608454e2
 def _warn_again(same):
     times = "once" if len(same) == 1 else f"{len(same)} times"
     last = same[-1]
@@ -138,7 +138,7 @@ def _first(record):
     except (InputError, AttributeError, TypeError):
         return "an unreadable record"
 
-
+# %% ../../nbs/30_modeling/60_locked.ipynb #c681053d
 def _now():
     return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
 
@@ -210,7 +210,7 @@ def _gap_sentence(o):
         return text + ", which may be chance."
     return text + f", {'worse' if o.gap > 0 else 'better'} on the locked test than chance explains."
 
-# %% ../../nbs/30_modeling/60_locked.ipynb #4c53fa82
+# %% ../../nbs/30_modeling/60_locked.ipynb #b069ae07
 def _promised(cross_validated, model, metric):
     "((score, lower, upper) of the metric by cross-validation, dict of all metrics it is known for)."
     nothing = (None, None, None)
@@ -229,7 +229,7 @@ def _promised(cross_validated, model, metric):
     score, lower, upper = (_plain(v) for v in cross_validated)
     return (score, lower, upper), {metric.name: score}
 
-
+# %% ../../nbs/30_modeling/60_locked.ipynb #d09d7491
 def _plain(value):
     return None if value is None or not np.isfinite(value) else float(value)
 
@@ -347,7 +347,7 @@ def score(self: LockedTest, model, metrics=None, *, cross_validated=None, featur
     record_score(self.ledger, self._opened, _entry(outcome, scores))
     return outcome
 
-# %% ../../nbs/30_modeling/60_locked.ipynb #31519b6c
+# %% ../../nbs/30_modeling/60_locked.ipynb #98e4e21e
 def _headline_first(cross_validated, task):
     "The metric of a Comparison, then the usual ones of the task."
     first = getattr(cross_validated, "scoring", None)
@@ -362,7 +362,7 @@ def _columns(model, features, cross_validated, X):
     named = named if named is not None else getattr(model, "feature_names_in_", None)
     return list(X.columns) if named is None else list(named)
 
-
+# %% ../../nbs/30_modeling/60_locked.ipynb #85ae31dc
 def _table(scores, every, task):
     rows = []
     for name, value in scores.items():

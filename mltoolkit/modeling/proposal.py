@@ -48,7 +48,7 @@ class SplitProposal(Result):
     def summary(self):
         return {**self.parameters, "reason": self.reason}
 
-# %% ../../nbs/30_modeling/04_proposal.ipynb #3636ff2a
+# %% ../../nbs/30_modeling/04_proposal.ipynb #1f75e4ef
 _SAMPLE, _MOST_GROUPS = 50_000, 12
 
 
@@ -67,7 +67,7 @@ def _looks_like_time(column):
     first = column.dropna().iloc[:200]
     return len(first) >= 20 and all(isinstance(v, str) for v in first) and bool(first.str.match(r"\d{4}-\d\d-\d\d").all())
 
-
+# %% ../../nbs/30_modeling/04_proposal.ipynb #40736d0f
 def _find_time(data, frame, view):
     "(column, what `between` says of the change over it); of several time columns the first over which the target changes."
     if data.time is not None:
@@ -99,7 +99,7 @@ def _find_group(data, frame, view, time):
     scores = [score_column(frame[name], view, ready) for name in names[:_MOST_GROUPS]]
     return find_group(frame, view, scores)
 
-# %% ../../nbs/30_modeling/04_proposal.ipynb #af8eb81b
+# %% ../../nbs/30_modeling/04_proposal.ipynb #8dee6e36
 _TEST = 0.2  # the share that `mlt.split` locks unless told otherwise
 
 
@@ -119,7 +119,7 @@ def _count_folds(data, y, groups=None):
         told.append(f"The rarest class has about {rare:,} development rows, {each}: below 10 a fold a score is mostly chance.")
     return n_splits, n_repeats, told
 
-
+# %% ../../nbs/30_modeling/04_proposal.ipynb #a7ee536d
 def _count_time_folds(data, times, y):
     "The number of folds in time, 5 at most, for which every part has rows of two classes; 0 where there is none."
     times = times[: int(len(times) * (1 - _TEST))]

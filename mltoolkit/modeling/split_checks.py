@@ -56,7 +56,7 @@ def _told(found):
     shown = dict.fromkeys([worst, *(f for f in found if f[0] == "test")])
     return "; ".join(f"{_place(fold)}: {shared:,} of {of:,} rows" for fold, shared, of in shown), worst[0]
 
-# %% ../../nbs/30_modeling/02_split_checks.ipynb #ce1324fc
+# %% ../../nbs/30_modeling/02_split_checks.ipynb #1a3634bd
 def _groups(data, split):
     column = split.parameters.get("group") or data.group
     if column is None:
@@ -71,7 +71,7 @@ def _groups(data, split):
     text = f"Rows of one group of {column!r} are on both sides: the score is for groups the model has seen, and too good for new ones."
     return [finding("MLT601", "error", text, evidence=evidence, fix="Write `kind='grouped'`.", fold=fold)]
 
-
+# %% ../../nbs/30_modeling/02_split_checks.ipynb #f97d4b61
 def _copies(data, split):
     duplicates = find_duplicates(data)
     if not duplicates.near:
@@ -87,7 +87,7 @@ def _copies(data, split):
             out.append((_copy(code, what, found, duplicates, split), found))
     return [f for f, _ in out]
 
-
+# %% ../../nbs/30_modeling/02_split_checks.ipynb #7211da19
 def _copy(code, what, found, duplicates, split):
     evidence, fold = _told(found)
     if not duplicates.beyond_chance:
@@ -121,7 +121,7 @@ def _future(data, split):
     text = f"Training rows are later than validation rows by {column!r}: the score looks into the future."
     return [finding("MLT604", "warning", text, evidence=evidence, fix="Write `kind='time'`.", fold=fold)]
 
-# %% ../../nbs/30_modeling/02_split_checks.ipynb #87512ab1
+# %% ../../nbs/30_modeling/02_split_checks.ipynb #36a3859a
 def _rarest(data, split, y):
     "Findings about the classes of the folds. `y`: codes of all rows, -1 where unknown."
     k = max(2, len(data.classes))
@@ -143,7 +143,7 @@ def _rarest(data, split, y):
         out.append(finding("MLT608", "warning", text, evidence=evidence, fix="Join rare classes, or take fewer folds.", fold=fold))
     return out
 
-
+# %% ../../nbs/30_modeling/02_split_checks.ipynb #80d057f8
 def _test_size(data, split, y):
     n = len(split.test)
     if not n:
