@@ -67,5 +67,5 @@ clean:  ## remove the environment and everything built
 
 .venv/.dev: .venv/.installed
 	@echo "installing what the tests need"
-	@$(PIP) install -c constraints.txt -e ".[dev,sql,spark]"
+	@$(PIP) install -c constraints.txt -e ".[dev,sql,spark,dask]"
 	@touch $@

@@ -8,7 +8,7 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
-EXTRAS = ("spark", "sql", "dask", "ops", "stream", "dev")
+EXTRAS = ("spark", "sql", "dask", "boosting", "ops", "stream", "dev")
 
 
 def settings():
@@ -38,7 +38,8 @@ class BuildWithTemplates(build_py):
 
 cfg = settings()
 extras = {name: cfg[name].split() for name in EXTRAS}
-extras["all"] = sorted({package for name in EXTRAS for package in extras[name]})
+same = "xgboost-cpu"  # xgboost without its GPU part: one of the two is enough
+extras["all"] = sorted({package for name in EXTRAS for package in extras[name] if not package.startswith(same)})
 setup(
     name=cfg["lib_name"],
     version=cfg["version"],
