@@ -119,7 +119,7 @@ class ModelLab(LabWidget):
         state = self.job.state if self.job else "idle"
         return f"{type(self).__name__}({self.base.name!r}, {self.base.n_rows:,} rows, {state})"
 
-# %% ../../nbs/70_widgets/45_model_state.ipynb #e0eeb667
+# %% ../../nbs/70_widgets/45_model_state.ipynb #20173f5d
 def opened_store(store):
     "A FitStore for a path, a FitStore or None (in memory: kept as long as the lab)."
     try:
@@ -154,7 +154,11 @@ def _open_controls(self: ModelLab, drop):
 def _fitting_recipe(self: ModelLab):
     "The recipe to go on from, if it asks about the same target."
     recipe = self.base_recipe
-    return recipe if recipe is not None and recipe.data.target.name == self.base.target else None
+    if recipe is None or self.base.target is None:
+        return None
+    target = recipe.data.target
+    asked = {target.name, target.column if target.equals is not None else None}
+    return recipe if self.base.target in asked else None
 
 # %% ../../nbs/70_widgets/45_model_state.ipynb #97dd5c55
 @patch(as_prop=True)

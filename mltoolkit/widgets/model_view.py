@@ -26,7 +26,7 @@ __all__ = ['LIVE', 'TONES', 'is_known', 'score_text', 'time_text', 'many', 'rang
            'head_facts', 'target_words', 'model_head', 'bar_of', 'notices', 'foot_of', 'no_target', 'code_tab',
            'save_tab']
 
-# %% ../../nbs/70_widgets/50_model_view.ipynb #bd4ab756
+# %% ../../nbs/70_widgets/50_model_view.ipynb #1e91f715
 def is_known(value):
     "Whether a figure is there: not None, and finite."
     value = value.item() if hasattr(value, "item") else value
@@ -49,7 +49,7 @@ def time_text(seconds):
     if not is_known(seconds):
         return ""
     if seconds < 1:
-        return f"{1000 * seconds:.0f} ms" if seconds < 0.095 else f"{seconds:.2f} s"
+        return "< 1 ms" if seconds < 0.0005 else f"{1000 * seconds:.0f} ms" if seconds < 0.095 else f"{seconds:.2f} s"
     return f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
 
 
