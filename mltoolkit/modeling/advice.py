@@ -39,11 +39,11 @@ class Advice(Result):
     def summary(self):
         return {"recommended": self.recommended, "measure": self.measure, "threshold": self.threshold}
 
-# %% ../../nbs/30_modeling/47_advice.ipynb #8b589d33
+# %% ../../nbs/30_modeling/47_advice.ipynb #e912bb9b
 VERDICTS = {
     "helps": "better, with probabilities as good",
     "calibrate": "better once its probabilities are calibrated",
-    "bent": "ranks better, but its probabilities are worse and calibration does not repair them",
+    "bent": "better, but its probabilities are worse and calibration does not repair them",
     "chance": "no difference beyond chance",
     "worse": "worse",
     "unfinished": "given up or failed before the last fold",
@@ -116,7 +116,7 @@ def _lowered(label):
     first = label.split()[0]
     return label if any(c.isupper() for c in first[1:]) or first in ("Tomek",) else label[0].lower() + label[1:]
 
-# %% ../../nbs/30_modeling/47_advice.ipynb #b46025ad
+# %% ../../nbs/30_modeling/47_advice.ipynb #a47bef5e
 def _why(evidence, recommended, judged_by, task):
     "Why this strategy, in one sentence with figures."
     name, best = measure_label(judged_by, task), evidence.loc[evidence["improvement"].idxmax()] if len(evidence) else None
@@ -130,8 +130,8 @@ def _why(evidence, recommended, judged_by, task):
     many = f"None of the {len(evidence)} other strategies improves" if len(evidence) > 1 else f"{best['label']} does not improve"
     close = f"{_lowered(best['label'])} comes closest with " if len(evidence) > 1 else ""
     if best["verdict"] == "bent":
-        return (f"{best['label']} improves the {name} by {_number(best['improvement'])}, but its probabilities are worse and "
-                "calibration does not repair them.")  # fmt: skip
+        tried = "calibration was not tried" if np.isnan(best["calibrated_difference"]) else "calibration does not repair them"
+        return f"{best['label']} improves the {name} by {_number(best['improvement'])}, but its probabilities are worse and {tried}."
     text = f"{many} the {name} by more than the interval"
     return f"{text}: {close}{_number(best['improvement'])} ({_number(best['lower'])} to {_number(best['upper'])}; positive is better)."
 

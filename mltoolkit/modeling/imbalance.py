@@ -192,7 +192,7 @@ def _all_counts(pipelines, fits, X, y, folds, classes):
             rows += table.to_dict("records")
     return pd.DataFrame(rows, columns=["strategy", "fold", "class", "before", "after", "note"])
 
-# %% ../../nbs/30_modeling/48_imbalance.ipynb #44fe7dfa
+# %% ../../nbs/30_modeling/48_imbalance.ipynb #f16c66d1
 def _priced(found, names, cost_fp, cost_fn):
     "(strategy -> threshold to use, strategy -> cost of every row at nested thresholds, strategy -> cost per row at one half)."
     table = found.predictions
@@ -220,7 +220,8 @@ def _repairs(found, names, measures, judged_by, settings, use, price):
         fixed, plain = recalibrated(y, found.prediction(name), folds, rows=rows), found.prediction("none")
         values, draws = measure_draws(y, {"none": plain, name: fixed}, "log_loss", **settings)
         repaired[name] = (float(values[1] - values[0]), *interval(draws[1] - draws[0]))
-        use[f"{name}+calibrated"] = best_threshold(y, fixed, **price)
+        if settings["task"] == "binary":
+            use[f"{name}+calibrated"] = best_threshold(y, fixed, **price)
     return repaired
 
 # %% ../../nbs/30_modeling/48_imbalance.ipynb #cac40fe3
@@ -257,7 +258,7 @@ def _pictures(found, names, task, classes):
     tables = [pd.concat(t, ignore_index=True) for t in (calibration, curves)]
     return [t[first + [c for c in t.columns if c not in first]] for t in tables]
 
-# %% ../../nbs/30_modeling/48_imbalance.ipynb #6f73ade9
+# %% ../../nbs/30_modeling/48_imbalance.ipynb #29260fda
 def _class_figures(found, names, classes):
     "`per_class` of every strategy, one under the other."
     y, tables = found.predictions["y"].to_numpy(), []
@@ -268,6 +269,19 @@ def _class_figures(found, names, classes):
         tables.append(table.assign(label=table["label"].astype(str)).assign(strategy=name))
     table = pd.concat(tables, ignore_index=True)
     return table[["strategy", *(c for c in table.columns if c != "strategy")]]
+
+# %% ../../nbs/30_modeling/48_imbalance.ipynb #c34f4453
+def _rarest_class(by_class, classes):
+    "How much of the rarest of several classes is found, without and with the strategy that finds most of it."
+    if len(classes) < 3:
+        return []
+    rarest = by_class.loc[by_class["n"].idxmin(), "label"]
+    recall = by_class[by_class["label"] == rarest].set_index("strategy")["recall"]
+    most = recall.idxmax()
+    text = f"Of the rarest class {rarest!r}, {100 * recall['none']:.0f} % are found without resampling"
+    if most == "none":
+        return [text + ", and no strategy finds more."]
+    return [f"{text} and {100 * recall[most]:.0f} % with {strategy_label(most)}, when the most probable class is taken."]
 
 
 def _labels(data):
@@ -339,7 +353,7 @@ def compare_imbalance(data, model=None, strategies=None, split=None, *, target=N
         fits=found.fits, races=found.races, features=found.features, dropped=tuple(drop), random_state=random_state,
         complete=found.complete, **_split_fields(split))  # fmt: skip
 
-# %% ../../nbs/30_modeling/48_imbalance.ipynb #6af2ce61
+# %% ../../nbs/30_modeling/48_imbalance.ipynb #f0b677b3
 def _split_fields(split):
     return {"split_kind": split.kind, "split_parameters": split.parameters, "split_description": split.description}
 
@@ -347,12 +361,13 @@ def _split_fields(split):
 def _learnt(pipelines, found, failed):
     "The strategies that have predictions. RunError without 'none': everything is compared with it."
     names = [n for n in pipelines if n not in failed and (found.fits["model"] == n).any()]
+    failed |= {n: "the budget was spent before its first fold" for n in pipelines if n not in names and n not in failed}
     if "none" not in names:
         raise RunError("the strategy 'none' must be able to learn, it is what others are compared with",
                        got=failed.get("none", "no time for a single fold"), fix="Use another model, or give it more time.")  # fmt: skip
     return names
 
-
+# %% ../../nbs/30_modeling/48_imbalance.ipynb #97a11f75
 def _studied(data, split, found, pipelines, failed, development, price, options, settings):
     "The tables and the advice of an ImbalanceStudy as a dict, from out-of-fold predictions."
     task, classes, (X, y), names = data.task, _labels(data), development, _learnt(pipelines, found, failed)
@@ -363,15 +378,17 @@ def _studied(data, split, found, pipelines, failed, development, price, options,
     measures = measure_all(target, predictions, costs=costs, **settings, **(options if task == "binary" else {}))
     positives = rarest_per_fold(split, data)
     few = _few_warning(positives, split.kind, task)
-    advice = _advised(found, names, measures, y, classes, price, options, settings, use, half, few)
+    by_class = _class_figures(found, names, classes)
+    more = [*few, *_rarest_class(by_class, classes)]
+    advice = _advised(found, names, measures, y, classes, price, options, settings, use, half, more)
     counts = _all_counts({n: pipelines[n] for n in names}, found.fits, X, y, _folds_within(split), classes)
     calibration, curves = _pictures(found, names, task, classes)
     said = (*few, *(f"{strategy_label(n)} was left out: {why}" for n, why in failed.items()))
     return {"task": task, "classes": classes, "table": _wide(found, measures, names, found.states, use, half, task), "measures": measures,
-            "class_counts": counts, "calibration": calibration, "curves": curves, "per_class": _class_figures(found, names, classes),
+            "class_counts": counts, "calibration": calibration, "curves": curves, "per_class": by_class,
             "advice": advice, "failed": failed, "warnings": said, "positives_per_fold": positives}  # fmt: skip
 
-# %% ../../nbs/30_modeling/48_imbalance.ipynb #785a50fa
+# %% ../../nbs/30_modeling/48_imbalance.ipynb #ef1aa92e
 def _folds_within(split):
     "The folds as positions among the development rows."
     place = np.full(split.n_rows, -1)
@@ -379,13 +396,13 @@ def _folds_within(split):
     return [(place[train], place[valid]) for train, valid in split.folds]
 
 
-def _advised(found, names, measures, y, classes, price, options, settings, use, half, few):
+def _advised(found, names, measures, y, classes, price, options, settings, use, half, more):
     "The Advice of a study. Only strategies that saw all folds can be recommended."
     binary = settings["task"] == "binary"
     judged_by = "cost" if price["costs_given"] and binary else "average_precision"
     done = [n for n in names if found.states[n] == "done"]
     given = {"cost_fp": price["cost_fp"], "cost_fn": price["cost_fn"]}
-    repaired = _repairs(found, done, measures, judged_by, settings, use, given) if binary and "none" in done else {}
+    repaired = _repairs(found, done, measures, judged_by, settings, use, given) if "none" in done else {}
     return advise(measures, y, judged_by=judged_by, task=settings["task"], classes=classes, thresholds=use, costs_at_half=half or None,
                   budget=options["alarm_budget"] if binary else None, costs_given=price["costs_given"], finished=done,
-                  repaired=repaired, warnings=few)  # fmt: skip
+                  repaired=repaired, warnings=more)  # fmt: skip

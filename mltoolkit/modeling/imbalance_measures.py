@@ -55,20 +55,24 @@ def nested_thresholds(y, proba, folds, *, rows=None, cost_fp=1.0, cost_fn=1.0):
         found[inside & seen] = best_threshold(y[others], proba[others], cost_fp=cost_fp, cost_fn=cost_fn)
     return found
 
-# %% ../../nbs/30_modeling/46_imbalance_measures.ipynb #3c10b9d5
+# %% ../../nbs/30_modeling/46_imbalance_measures.ipynb #6a615077
 def recalibrated(y, proba, folds, *, rows=None):
-    "Out-of-fold probabilities of the positive class, each fold corrected by a logistic regression learnt on the other folds."
+    """Out-of-fold probabilities, those of each fold corrected by a logistic regression learnt on the other folds.
+
+    `proba`: (n,) for the positive class, or (n, k).
+    """
     from sklearn.linear_model import LogisticRegression
 
     y, proba, folds = np.asarray(y), np.asarray(proba, dtype=float), np.asarray(folds)
     clipped = np.clip(proba, 1e-6, 1 - 1e-6)
-    odds, found, seen = np.log(clipped / (1 - clipped))[:, None], proba.copy(), np.isfinite(proba)
+    odds = np.log(clipped / (1 - clipped))[:, None] if proba.ndim == 1 else np.log(clipped)
+    found, seen, k = proba.copy(), np.isfinite(odds).all(axis=1), 2 if proba.ndim == 1 else proba.shape[1]
     for fold in np.unique(folds):
         inside = folds == fold
         others = seen & ~(inside if rows is None else np.isin(rows, np.asarray(rows)[inside]))
-        if len(np.unique(y[others])) == 2 and (inside & seen).any():
-            model = LogisticRegression(C=100.0).fit(odds[others], y[others])
-            found[inside & seen] = model.predict_proba(odds[inside & seen])[:, 1]
+        if len(np.unique(y[others])) == k and (inside & seen).any():
+            fixed = LogisticRegression(C=100.0, max_iter=500).fit(odds[others], y[others]).predict_proba(odds[inside & seen])
+            found[inside & seen] = fixed[:, 1] if proba.ndim == 1 else fixed
     return found
 
 # %% ../../nbs/30_modeling/46_imbalance_measures.ipynb #ce2d1fc2

@@ -14,9 +14,9 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.utils import _safe_indexing
 
 # %% auto #0
-__all__ = ['Resample', 'PriorCorrection', 'AnomalyClassifier']
+__all__ = ['Resample', 'BalancedWeights', 'PriorCorrection', 'AnomalyClassifier']
 
-# %% ../../nbs/30_modeling/07_resampling.ipynb #6d0c4a3a
+# %% ../../nbs/30_modeling/07_resampling.ipynb #7d41374d
 class Resample(BaseEstimator):
     "A sampler of imbalanced-learn that adapts to small classes, and keeps the class counts before and after (`counts_`)."
 
@@ -31,10 +31,10 @@ class Resample(BaseEstimator):
         from imblearn.over_sampling import RandomOverSampler
 
         (classes, before), sampler, own = np.unique(y, return_counts=True), clone(self.sampler), self.sampler.get_params()
-        same, whole = before.min() - 1, len(y) - 1  # neighbours there are in the smallest class, and in all
+        same, whole = before.min() - 1, len(y) - 1  # neighbours in the smallest class, and in all
         limits = {"k_neighbors": same, "m_neighbors": whole, "n_neighbors": same if "ADASYN" in type(sampler).__name__ else whole}
-        limited = {k: limits[k.rpartition("__")[2]] for k in own if k.rpartition("__")[2] in limits}
-        fewer = {k: int(v) for k, v in limited.items() if isinstance(own[k], int) and own[k] > v}
+        found = {k: limits.get(k.rpartition("__")[2], np.inf) for k in own if isinstance(own[k], int)}
+        fewer = {k: int(v) for k, v in found.items() if own[k] > v}
         self.note_ = "; ".join(f"{k} lowered to {v}, because a class has {before.min()} rows" for k, v in fewer.items())
         try:
             new_X, new_y = sampler.set_params(**fewer).fit_resample(X, y)
@@ -48,6 +48,26 @@ class Resample(BaseEstimator):
             warnings.warn(self.note_, stacklevel=2)
         self.counts_ = {c: (int(n), int(np.sum(new_y == c))) for c, n in zip(classes.tolist(), before)}
         return new_X, new_y
+
+# %% ../../nbs/30_modeling/07_resampling.ipynb #e37ccfc8
+class BalancedWeights(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    "A classifier fitted with row weights that make all classes count the same. `estimator` must take `sample_weight`."
+
+    def __init__(self, estimator):
+        self.estimator = estimator
+
+    def fit(self, X, y):
+        self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
+        counts = np.bincount(codes)
+        weights = len(codes) / (len(counts) * counts)
+        self.estimator_ = clone(self.estimator).fit(X, y, sample_weight=weights[codes])
+        return self
+
+    def predict_proba(self, X):
+        return self.estimator_.predict_proba(X)
+
+    def predict(self, X):
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
 # %% ../../nbs/30_modeling/07_resampling.ipynb #cc50cf1d
 class PriorCorrection(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):

@@ -194,7 +194,7 @@ def _last_steps(last, name, strategy, random_state):
         return [(step, Call(strategy.path, keywords={"estimator": model, **strategy.parameters, **seed}))]
     return [COMPLETE, (step, Call(strategy.path, keywords=strategy.parameters | seed))]
 
-# %% ../../nbs/30_modeling/08_strategies.ipynb #8681b5e6
+# %% ../../nbs/30_modeling/08_strategies.ipynb #fc7f82ce
 def _seeded(value, random_state):
     "A description with this random_state wherever it has one."
     if isinstance(value, Call):
@@ -204,21 +204,23 @@ def _seeded(value, random_state):
 
 
 def _weighted(model):
-    "The model with balanced class weights."
+    "The model with balanced class weights: by its own keyword, else by row weights."
     from importlib import import_module
 
     if isinstance(model, Call):
-        known = inspect.signature(getattr(import_module(model.path.rpartition(".")[0]), model.name)).parameters
-        changed = with_parameters(model, class_weight="balanced")
+        cls = getattr(import_module(model.path.rpartition(".")[0]), model.name)
+        if "class_weight" in inspect.signature(cls).parameters:
+            return with_parameters(model, class_weight="balanced")
     else:
         from sklearn.base import clone
 
-        known = model.get_params()
-        changed = clone(model).set_params(class_weight="balanced") if "class_weight" in known else None
-    if "class_weight" not in known:
-        got = model.name if isinstance(model, Call) else type(model).__name__
-        raise InputError("class weights need a model that takes `class_weight`", got=got, fix="Use 'random_over', which has the same aim.")
-    return changed
+        cls = type(model)
+        if "class_weight" in model.get_params(deep=False):
+            return clone(model).set_params(class_weight="balanced")
+    if "sample_weight" not in inspect.signature(cls.fit).parameters:
+        rule = "class weights need a model that takes `class_weight` or `sample_weight`"
+        raise InputError(rule, got=cls.__name__, fix="Use 'random_over', which has the same aim.")
+    return Call(_OWN + "BalancedWeights", keywords={"estimator": model})
 
 # %% ../../nbs/30_modeling/08_strategies.ipynb #379366d9
 def _calibrated(call, inner, random_state, task, columns):
@@ -281,7 +283,7 @@ def class_counts(pipeline, X, y):
     after, note = _counts_after(pipeline, X, y, dict(zip(classes.tolist(), before.tolist())))
     return pd.DataFrame({"class": classes, "before": before, "after": [after[c] for c in classes.tolist()], "note": note})
 
-# %% ../../nbs/30_modeling/08_strategies.ipynb #14484c51
+# %% ../../nbs/30_modeling/08_strategies.ipynb #ffc9dec6
 def _counts_after(pipeline, X, y, counts):
     "(class -> rows after resampling, note)."
     from sklearn.base import clone
@@ -299,7 +301,8 @@ def _counts_after(pipeline, X, y, counts):
     if type(last).__name__ == "AnomalyClassifier":
         common = max(counts, key=counts.get)
         return {c: n if c == common else 0 for c, n in counts.items()}, "the detector learns from the common class only"
-    return counts, "weighted, not resampled" if getattr(last, "class_weight", None) == "balanced" else ""
+    weighted = getattr(last, "class_weight", None) == "balanced" or type(last).__name__ == "BalancedWeights"
+    return counts, "weighted, not resampled" if weighted else ""
 
 # %% ../../nbs/30_modeling/08_strategies.ipynb #76372bc4
 def _counts_inside(pipeline, last, X, y, counts):

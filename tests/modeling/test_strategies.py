@@ -20,7 +20,7 @@ from mltoolkit.modeling import resampling
 from mltoolkit.modeling.calls import build, imports, source, steps_of
 from mltoolkit.modeling.candidates import describe, make_pipeline_for
 from mltoolkit.modeling.preprocessing import column_kinds
-from mltoolkit.modeling.resampling import AnomalyClassifier, PriorCorrection, Resample
+from mltoolkit.modeling.resampling import AnomalyClassifier, BalancedWeights, PriorCorrection, Resample
 from mltoolkit.modeling.strategies import (
     DEFAULT_STRATEGIES,
     STRATEGIES,
@@ -189,6 +189,18 @@ def test_prior_correction_for_three_classes_keeps_the_shares():
     found = model.predict_proba(rng.normal(size=(500, 2))).mean(axis=0)
     np.testing.assert_allclose(found, [0.8, 0.15, 0.05], atol=0.02)
     assert list(model.classes_) == ["a", "b", "c"]
+
+
+def test_row_weights_stand_in_for_class_weights():
+    numbers = X[["b"]].to_numpy()
+    from sklearn.naive_bayes import GaussianNB
+    from sklearn.utils.class_weight import compute_sample_weight
+
+    own = make_pipeline_for("naive_bayes+class_weight", X)[-1]
+    assert isinstance(own, BalancedWeights) and own.estimator.var_smoothing == 0.1
+    expected = GaussianNB().fit(numbers, Y, sample_weight=compute_sample_weight("balanced", Y)).predict_proba(numbers)
+    np.testing.assert_allclose(BalancedWeights(GaussianNB()).fit(numbers, Y).predict_proba(numbers), expected)
+    assert "weighted" in class_counts(make_pipeline_for("naive_bayes+class_weight", X), X, Y)["note"][0]
 
 
 def test_outlier_scores_become_probabilities():
