@@ -104,12 +104,15 @@ def loss_metric(metric, task="binary"):
     metric = metric_of(metric, task)
     return metric if metric.by_row else metric_of(None, task)
 
-# %% ../../nbs/30_modeling/20_metrics.ipynb #767e1e53
+# %% ../../nbs/30_modeling/20_metrics.ipynb #13481acf
 def _from_name(scoring, task):
     "A Metric for a scikit-learn name that is not in METRICS, if it can be computed from stored predictions of the task."
     from sklearn.metrics import get_scorer, get_scorer_names
 
-    if scoring not in get_scorer_names():
+    names = get_scorer_names()
+    scoring = scoring if scoring in names else f"neg_{scoring}"
+    if scoring not in names:
+        scoring = scoring.removeprefix("neg_")
         raise InputError("`scoring` must be a metric of this task", got=repr(scoring), fix=did_you_mean(scoring, _known(task)))
     metric = _from_scorer(get_scorer(scoring), task)._replace(scoring=scoring, name=scoring.removeprefix("neg_"))
     metric = metric._replace(label=metric.name.replace("_", " "))
