@@ -50,11 +50,10 @@ def _pick(name, picked):
     box = checkbox(strategy.label, "strategy", picked, key=name, disabled=name == "none", title=f"{name}: {strategy.paper}".rstrip(": "))
     return tag("div", box, tag("p", strategy.description), class_="mlt-pick", data_key=f"pick {name}")
 
-# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #7706dc73
+# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #20336b02
 _FIELDS = {
-    "cost_fp": ("a false alarm costs", "1"), "cost_fn": ("a miss costs", "neutral"),
-    "alarm_budget": ("rows or a share that can be looked at", "as many as positives"),
-    "min_precision": ("recall is read where this share of alarms is right", "0.5"),
+    "cost_fp": ("", "1"), "cost_fn": ("", "neutral"), "alarm_budget": ("rows, or a share", "positives"),
+    "min_precision": ("for the recall", "0.5"),
 }  # fmt: skip
 
 
