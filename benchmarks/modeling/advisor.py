@@ -1,6 +1,6 @@
 """Is the advice on imbalance safe? The recommended strategy against "none", in log-loss, on rows the advisor has not seen.
 
-python advisor.py [--data hypothyroid lending ...] [--models hgb logistic] [--out FILE]
+python advisor.py [--data hypothyroid lending ...] [--models hgb logistic] [--cost-fn 10] [--out FILE]
 
 Of every data set 40 % of the rows are locked. The advisor compares eight strategies by cross-validation on the others.
 What it recommends and "none" are then fitted on all of those and predict the locked rows. The criterion: the recommended
@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 import mltoolkit as mlt
+from mltoolkit.core import silent
 from mltoolkit.modeling.bootstrap import bootstrap_sums, interval
 from mltoolkit.modeling.imbalance import compare_imbalance
 from mltoolkit.modeling.metrics import Evaluator, row_losses
@@ -55,7 +56,7 @@ def against_none(study, data, split, strategy, random_state=0):
     return out
 
 
-def one(name, model, random_state=0):
+def one(name, model, random_state=0, cost_fn=None):
     "The advisor on one data set with one base model: a dict."
     X, y = datasets.load(name)
     data = mlt.load(X.assign(target=y), target="target", positive=1, name=name)
@@ -63,7 +64,7 @@ def one(name, model, random_state=0):
     start = cpu_seconds()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        study = compare_imbalance(data, model, split=split, n_jobs=1, random_state=random_state, progress=lambda done, note="": None)
+        study = compare_imbalance(data, model, split=split, cost_fn=cost_fn, n_jobs=1, random_state=random_state, progress=silent)
         used = cpu_seconds() - start
         advised = against_none(study, data, split, study.advice.recommended)
         picked = against_none(study, data, split, tempting(study))
@@ -72,30 +73,31 @@ def one(name, model, random_state=0):
             "evidence": study.advice.evidence.to_dict("records"), "cpu_seconds": used}  # fmt: skip
 
 
-def run(names=DATA, models=("hgb",), random_state=0, say=print):
+def run(names=DATA, models=("hgb", "logistic"), random_state=0, cost_fn=None, say=print):
     "The whole benchmark as a dict that JSON can hold; `say` is told every result."
     start, rows = cpu_seconds(), []
     for name in names:
         for model in models:
-            rows.append(one(name, model, random_state))
+            rows.append(one(name, model, random_state, cost_fn))
             r, t = rows[-1]["held_out"], rows[-1]["tempting"]
             say(f"{name} {model}: recommended {r['strategy']}, log-loss difference {r['log_loss_difference']:+.4f} ({r['lower']:+.4f} to "
                 f"{r['upper']:+.4f}); tempting {t['strategy']} {t['log_loss_difference']:+.4f} ({t['lower']:+.4f} to {t['upper']:+.4f}) "
                 f"[{rows[-1]['cpu_seconds']:.0f} CPU-s]")  # fmt: skip
     worse = [f"{r['data']} {r['model']}" for r in rows if r["held_out"]["worse"]]
-    return {"benchmark": "advisor", "rows": rows, "never_worse": not worse, "worse": worse,
-            "tempting_worse": sum(r["tempting"]["worse"] for r in rows), "cases": len(rows),
-            "median_log_loss_ratio_of_tempting": float(np.median([r["tempting"]["log_loss"] / r["tempting"]["log_loss_none"] for r in rows])),
-            "cpu_seconds": cpu_seconds() - start}  # fmt: skip
+    ratios = [r["tempting"]["log_loss"] / r["tempting"]["log_loss_none"] for r in rows]
+    return {"benchmark": "advisor", "rows": rows, "cases": len(rows), "never_worse": not worse, "worse": worse,
+            "other_than_none": sum(r["recommended"] != "none" for r in rows), "tempting_worse": sum(r["tempting"]["worse"] for r in rows),
+            "median_log_loss_ratio_of_tempting": float(np.median(ratios)), "cpu_seconds": cpu_seconds() - start}  # fmt: skip
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", nargs="+", default=list(DATA), choices=datasets.NAMES)
-    parser.add_argument("--models", nargs="+", default=["hgb"])
+    parser.add_argument("--models", nargs="+", default=["hgb", "logistic"])
+    parser.add_argument("--cost-fn", type=float, help="what a miss costs, a false alarm being 1: strategies are then judged by cost")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
-    result = run(given.data, given.models)
+    result = run(given.data, given.models, cost_fn=given.cost_fn)
     if given.out:
         given.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"never worse beyond the interval: {result['never_worse']}; {result['cpu_seconds']:.0f} CPU-seconds")

@@ -320,7 +320,7 @@ def _checked(data, model, strategies, cost_fp, cost_fn, min_precision):
         raise InputError("`min_precision` must be a share above 0, up to 1", got=repr(min_precision), fix="Write e.g. `min_precision=0.5`.")
     return model, named_strategies(strategies, data.task)
 
-# %% ../../nbs/30_modeling/48_imbalance.ipynb #623bc89a
+# %% ../../nbs/30_modeling/48_imbalance.ipynb #b5bb8114
 def compare_imbalance(data, model=None, strategies=None, split=None, *, target=None, cost_fp=1.0, cost_fn=None, alarm_budget=None,
                       min_precision=None, race="auto", store=None, executor=None, n_jobs=None, budget_s=None, drop=(),
                       n_resamples=200, random_state=0, watch=None, progress=None, cancel=None):  # fmt: skip
@@ -334,12 +334,13 @@ def compare_imbalance(data, model=None, strategies=None, split=None, *, target=N
     data, drop = as_dataset(data, target=target), [drop] if isinstance(drop, str) else list(drop or ())
     model, names = _checked(data, model, strategies, cost_fp, cost_fn, min_precision)
     split = make_split(data, random_state=random_state) if split is None else split
-    development, features = split.checked(data).take(split.development), feature_names(data, drop)
-    X, y = development.frame[features], development.y.to_numpy()
+    development = split.checked(data).take(split.development)
+    X, y = development.frame[feature_names(data, drop)], development.y.to_numpy()
     options = {"min_precision": float(min_precision or 0.5), "alarm_budget": budget_share(alarm_budget, y, len(y))}
     pipelines, failed = _pipelines(model, names, X, random_state, data.task)
     race = len(X) > RACE_FROM if isinstance(race, str) and race == "auto" else race
-    found = cross_validate_oof(data, pipelines, split, drop=drop, race=race, store=store, executor=executor, n_jobs=n_jobs,
+    candidates = {n: model if n == "none" else f"{model}+{n}" for n in pipelines} if isinstance(model, str) else pipelines
+    found = cross_validate_oof(data, candidates, split, drop=drop, race=race, store=store, executor=executor, n_jobs=n_jobs,
                                budget_s=budget_s, random_state=random_state, on_fit=_watching(watch),
                                progress=_most_of(progress), cancel=cancel)  # fmt: skip
     price = {"cost_fp": float(cost_fp), "cost_fn": float(neutral_cost(y, cost_fp) if cost_fn is None else cost_fn),
