@@ -16,8 +16,8 @@ from .bootstrap import block_codes, bootstrap_metric
 from .metrics import Evaluator, metric_of
 
 # %% auto #0
-__all__ = ['ALPHA', 'PAIR_COLUMNS', 'nadeau_bengio', 'practical_probabilities', 'holm', 'tie_groups', 'Inference', 'base_score',
-           'compare_scores']
+__all__ = ['SHARED_LUCK', 'ALPHA', 'PAIR_COLUMNS', 'nadeau_bengio', 'practical_probabilities', 'holm', 'tie_groups', 'Inference',
+           'base_score', 'compare_scores']
 
 # %% ../../nbs/30_modeling/24_inference.ipynb #9be43edd
 def nadeau_bengio(values, *, test_to_train, level=0.95):
@@ -141,7 +141,7 @@ def _by_draws(y, predictions, metric, codes, fold_of, options, draws):
         share.append(len(y) / len(rows))
     return _Moments(score, variance, np.array(folds).T, variance * np.mean(share), int(codes.max()) + 1), drawn
 
-# %% ../../nbs/30_modeling/24_inference.ipynb #9216f08c
+# %% ../../nbs/30_modeling/24_inference.ipynb #333d7c79
 def _excess(folds, within, repeat_of):
     "How much fold scores (or differences; (..., J)) vary beyond what their rows explain; mean over the repeats. nan with one fold."
     found = []
@@ -153,9 +153,14 @@ def _excess(folds, within, repeat_of):
     return np.maximum(np.mean(found, axis=0) - within, 0.0) if found else np.full(np.shape(within), np.nan)
 
 
-def _standard_error(variance, excess, factor, test_to_train):
-    "Both parts; where the excess is unknown (a single fold) the variance is widened by the overlap instead."
-    return np.sqrt(np.where(np.isnan(excess), variance * (1 + test_to_train), variance + np.nan_to_num(excess) * factor))
+def _standard_error(variance, excess, factor, single_fold):
+    "Both parts; where the excess is unknown (a single fold) the variance is widened by the overlap `single_fold` instead."
+    return np.sqrt(np.where(np.isnan(excess), variance * (1 + single_fold), variance + np.nan_to_num(excess) * factor))
+
+
+def _allowance(metric, test_to_train):
+    "What a ranking's variance over blocks is multiplied by; 1 for means over rows."
+    return 1.0 if metric.by_row else 1.0 + test_to_train
 
 # %% ../../nbs/30_modeling/24_inference.ipynb #ae30e46e
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -193,7 +198,7 @@ class Inference(Result):
         return row | {"a": a, "b": b, "difference": -row["difference"], "lower": -row["upper"], "upper": -row["lower"],
                       "p_a_better": row["p_b_better"], "p_b_better": row["p_a_better"]}  # fmt: skip
 
-# %% ../../nbs/30_modeling/24_inference.ipynb #ed04eaac
+# %% ../../nbs/30_modeling/24_inference.ipynb #78445433
 def _sentence(self):
     "Who leads, who is tied with it, and how many pairs differ."
     tied = [name for name in self.table.loc[self.table["tied"], "model"] if name != self.leader]
@@ -202,6 +207,7 @@ def _sentence(self):
     return f"{text}. {n} of {len(self.pairs)} pairs differ by more than chance (Holm over all pairs)."
 
 
+SHARED_LUCK = 1.1  # allowance in the variance of a difference for luck that all folds share
 ALPHA = 0.05  # two models differ if their adjusted p value is below
 PAIR_COLUMNS = ["a", "b", "difference", "lower", "upper", "p_value", "p_adjusted", "p_a_better", "p_equivalent", "p_b_better", "rows"]
 Inference.sentence = property(_sentence)
@@ -265,7 +271,7 @@ def _patterns(seen):
         found.setdefault(mask.tobytes(), (mask, []))[1].append(i)
     return [(members, mask) for mask, members in sorted(found.values(), key=lambda pair: -pair[0].sum())]
 
-# %% ../../nbs/30_modeling/24_inference.ipynb #da8eb6d7
+# %% ../../nbs/30_modeling/24_inference.ipynb #a0e31dea
 _SHARES = ("roc_auc", "accuracy", "average_precision", "balanced_accuracy", "recall_at_precision", "recall_at_budget")
 
 
@@ -275,7 +281,7 @@ def _own_rows(known, members, found, drawn, repeat_of, test_to_train, in_time):
 
     excess = _excess(found.folds, np.diag(found.within), repeat_of) * (0.0 if in_time else 1.0)
     own = np.diag(found.variance)
-    error = _standard_error(own, excess, 1 / max(found.folds.shape[1], 1), 0.0)
+    error = _standard_error(own * _allowance(known.metric, test_to_train), excess, 0.5 / max(found.folds.shape[1], 1), 0.0)
     quantile = stdtrit(max(found.n_blocks - 1, 1), 0.975)
     bounds = (0.0, 1.0) if known.metric.name in _SHARES else (0.0 if known.metric.lower_is_better else -np.inf, np.inf)
     rows = []
@@ -294,7 +300,7 @@ def _own_rows(known, members, found, drawn, repeat_of, test_to_train, in_time):
                      "rows": int(known.seen[member].sum()), "folds": found.folds.shape[1]})  # fmt: skip
     return rows
 
-# %% ../../nbs/30_modeling/24_inference.ipynb #e6da7fec
+# %% ../../nbs/30_modeling/24_inference.ipynb #138c6918
 def _pair_rows(known, pairs, found, place, repeat_of, test_to_train, rope, n_rows):
     "One dict a pair (a, b) of model numbers; a positive difference means that `a` is better. `place`: number -> place in `found`."
     from scipy.special import stdtr, stdtrit
@@ -304,7 +310,8 @@ def _pair_rows(known, pairs, found, place, repeat_of, test_to_train, rope, n_row
     difference = sign * (found.score[a] - found.score[b])
     folds = sign * (found.folds[a] - found.folds[b])
     excess = _excess(folds, found.within[a, b], repeat_of)
-    error = _standard_error(found.variance[a, b], excess, 1 / max(folds.shape[1], 1) + test_to_train, test_to_train)
+    variance = found.variance[a, b] * _allowance(known.metric, test_to_train) * SHARED_LUCK
+    error = _standard_error(variance, excess, 1 / max(folds.shape[1], 1) + test_to_train, test_to_train)
     same = np.array([np.array_equal(known.predictions[i], known.predictions[j], equal_nan=True) for i, j in pairs])
     same |= (difference == 0) & (error == 0)
     difference, error = np.where(same, 0.0, difference), np.where(same, 0.0, error)
