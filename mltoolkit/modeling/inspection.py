@@ -216,7 +216,7 @@ def _held(path, estimator, levels, n_rows):
             if isinstance(method, types.FunctionType) and not _is_library(method):
                 yield from (_data_in(path, f"{where} in `{name}`", v, levels, n_rows) for where, v in carried(method))
 
-# %% ../../nbs/30_modeling/41_inspection.ipynb #7fcb0783
+# %% ../../nbs/30_modeling/41_inspection.ipynb #52917970
 def _shared(path, estimator):
     "MLT628: changeable attributes of the classes of an estimator."
     for cls in type(estimator).__mro__:
@@ -229,18 +229,18 @@ def _shared(path, estimator):
                 yield finding(path, "MLT628", said)
 
 
-def _misplaced(path, estimator):
+def _misplaced(at, path, estimator):
     "MLT622 and MLT625: `prefit`, and samplers in a Pipeline of scikit-learn."
     parameters = _parameters(estimator)
     if parameters.get("prefit") is True or (isinstance(parameters.get("cv"), str) and parameters["cv"] == "prefit"):
-        yield finding(path, "MLT622", f"{type(estimator).__name__} uses an estimator that was fitted before the split (`prefit`)")
+        yield finding(at, "MLT622", f"{type(estimator).__name__} uses an estimator that was fitted before the split (`prefit`)")
     if type(estimator).__module__.startswith("sklearn.") and type(estimator).__name__ == "Pipeline":
         for name, step in estimator.steps:
             if hasattr(step, "fit_resample"):
                 said = f"{type(step).__name__} resamples, which a Pipeline of scikit-learn cannot do"
                 yield finding(f"{path}/{name}" if path else name, "MLT625", said)
 
-# %% ../../nbs/30_modeling/41_inspection.ipynb #4c655bf3
+# %% ../../nbs/30_modeling/41_inspection.ipynb #41ca92be
 RANK = {"error": 0, "warning": 1, "info": 2}
 
 
@@ -261,6 +261,6 @@ def inspect_pipeline(pipeline, *, X=None):
         found += _kept_by_clone(at, estimator)
         if not _is_frozen(estimator):
             found += [f for f in _held(at, estimator, levels, n_rows) if f]
-            found += [*_shared(at, estimator), *_misplaced(path, estimator)]
+            found += [*_shared(at, estimator), *_misplaced(at, path, estimator)]
     unique = {(f["step"], f["code"], f["message"]): f for f in found}
     return tuple(sorted(unique.values(), key=lambda f: RANK[f["severity"]]))

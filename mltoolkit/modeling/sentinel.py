@@ -353,7 +353,7 @@ def _between(point, others):
     away = away[length > 1e-9] / length[length > 1e-9, None]
     return bool(len(away) > 1 and (away @ away.T).min() < -1 + 1e-9)
 
-# %% ../../nbs/30_modeling/42_sentinel.ipynb #c0f524a2
+# %% ../../nbs/30_modeling/42_sentinel.ipynb #1439fb51
 def _synthetic(sample, rng):
     "MLT617 where rows of a class lie on lines between others."
     groups = range(sample.n_classes) if sample.task == "multiclass" else (0, 1)
@@ -365,23 +365,32 @@ def _synthetic(sample, rng):
     return []
 
 
+def _too_close(column, y):
+    "(p-value, number of values): whether the mean of `y` at each value of a column is closer to that value than chance allows."
+    from scipy.stats import chi2
+
+    by = pd.DataFrame({"y": y}).groupby(column)["y"].agg(["mean", "size", "var"])
+    at = by.index.to_numpy(dtype=float)
+    binary = set(np.unique(y)) <= {0, 1}
+    spread = at * (1 - at) if binary else np.full(len(at), np.average(by["var"].fillna(0), weights=np.maximum(by["size"] - 1, 1e-9)))
+    usable = (by["size"].to_numpy() > 1) & (spread > 1e-12) & np.isfinite(at)
+    off = ((by["mean"].to_numpy() - at) ** 2 * by["size"].to_numpy())[usable] / spread[usable]
+    return (float(chi2.cdf(off.sum(), len(off))), len(off)) if len(off) >= 8 else (1.0, len(off))
+
+
 def _means_of_target(data, split, features):
-    "MLT619: columns that equal the mean of the target over the development rows that share their value."
-    locked = np.ones(len(data), dtype=bool)
-    locked[split.development] = False
-    target, found = np.full(len(data), np.nan), []
-    target[split.development] = data.take(split.development).y.to_numpy()
-    for name in features if data.task != "multiclass" else ():
-        column = data.frame[name]
-        if column.dtype.kind != "f" or not 5 <= column.nunique() <= len(data) // 2:
+    "MLT619: columns of target means over rows that share a value. Only labels of development rows are looked at."
+    development = data.take(split.development)
+    y, found = development.y.to_numpy(), []
+    targets = [(y == k).astype(int) for k in range(min(5, len(data.classes)))] if data.task == "multiclass" else [y]
+    for name in features:
+        column = development.frame[name]
+        if column.dtype.kind != "f" or not 8 <= column.nunique() <= len(column) // 2:
             continue
-        by = pd.DataFrame({"locked": locked, "y": target}).groupby(column.to_numpy())
-        by = by.agg(locked=("locked", "any"), y=("y", "mean"), n=("y", "size"))
-        whole = by[~by["locked"] & (by["n"] > 1) & (by["y"] > target[~locked].min()) & (by["y"] < target[~locked].max())]
-        same = np.isclose(whole.index.to_numpy(dtype=float), whole["y"].to_numpy(), rtol=1e-6, atol=1e-9)
-        if len(whole) >= 5 and same.mean() > 0.9:
-            said = f"it is the mean of {data.target!r} over the rows that share its value, in {int(same.sum())} of {len(whole)} values"
-            found.append(_finding("MLT619", name, f"{said}; each row's own answer is in it", value=float(same.mean())))
+        p, n = min(_too_close(column.to_numpy(), target) for target in targets)
+        if p < 1e-4:
+            said = f"its {n} values are the means of {data.target!r} at them, more exactly than chance allows (p = {p:.1g})"
+            found.append(_finding("MLT619", name, f"{said}; each row's own answer is in it", value=p))
     return found
 
 # %% ../../nbs/30_modeling/42_sentinel.ipynb #0fef6ea8
@@ -512,7 +521,7 @@ def check_leakage(data, model=None, split=None, *, prepare=None, columns=None, d
     found += [*more, *known, *structural, *own_trace, *single, *_split_findings(split)]
     return _result(found, figures, table, structural, sample, notes)
 
-# %% ../../nbs/30_modeling/42_sentinel.ipynb #b8d30c27
+# %% ../../nbs/30_modeling/42_sentinel.ipynb #eeff44c9
 def _checked_columns(columns, features, n_permutations, max_rows):
     for name, value, least in (("n_permutations", n_permutations, 2), ("max_rows", max_rows, 50)):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
@@ -534,9 +543,12 @@ def _before_the_split(steps, sample, rng, tracker):
     return [f for f in found if f]
 
 
+_LEAKING = ("MLT601", "MLT602", "MLT603", "MLT604")  # a group, a row or a near-copy on both sides, training on the future
+
+
 def _split_findings(split):
-    "What `check_split` found, as findings of the step 'split'."
-    kept = [c for c in getattr(split, "checks", ()) or () if c.get("severity") in ("error", "warning")]
+    "What `check_split` found about rows on both sides, as findings of the step 'split'."
+    kept = [c for c in getattr(split, "checks", ()) or () if c.get("code") in _LEAKING and c.get("severity") in ("error", "warning")]
     return [{"step": "split", "evidence": {}, **{k: c.get(k, "") for k in ("code", "severity", "message", "fix")}} for c in kept]
 
 
