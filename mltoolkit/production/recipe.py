@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['Recipe', 'example_recipe', 'read_yaml', 'RecipeDiff', 'check_columns', 'as_recipe']
 
-# %% ../../nbs/50_production/10_recipe.ipynb #8ca18d9c
+# %% ../../nbs/50_production/10_recipe.ipynb #3c9846af
 class Recipe(Settings):
     "The whole way from tables to a decision, as typed settings. `Recipe.load(path)` reads one, `recipe.save(path)` writes it."
 
@@ -60,6 +60,18 @@ class Recipe(Settings):
         "16 hex digits that stand for every setting."
         return fingerprint(self.to_dict())
 
+    @property
+    def split_kind(self):
+        "The kind of the split; where it is not set, the one that follows from the roles."
+        roles = self.data.roles
+        return self.split.kind or ("time" if roles.time else "grouped" if roles.group else "stratified")
+
+    @property
+    def split_arguments(self):
+        "What `mlt.split` is given besides the data, as a dict."
+        given = {k: v for k, v in self.split.to_dict().items() if v is not None}
+        return given | {"kind": self.split_kind, "random_state": self.random_state}
+
     def with_params(self, params):
         "A recipe with some values replaced: `{'costs.fn': 30}`. Text is read according to the type of the field."
         return _with_params(self, params)
@@ -82,7 +94,7 @@ class Recipe(Settings):
 
     __str__ = __repr__
 
-# %% ../../nbs/50_production/10_recipe.ipynb #cc4a5834
+# %% ../../nbs/50_production/10_recipe.ipynb #08f94279
 def _check_roles(recipe):
     "What can be refused without the data."
     roles = recipe.data.roles
@@ -101,6 +113,12 @@ def _check_roles(recipe):
             got=f"test_from: {recipe.split.test_from}",
             fix="Name `data.roles.time`, or use `test_size`.",
         )
+    if recipe.split.embargo is not None and recipe.split_kind != "time":
+        got = f"embargo: {recipe.split.embargo}"
+        raise InputError("can have an embargo only if it splits in time", got=got, fix="Name `data.roles.time`, or remove the line.")
+    if recipe.split.n_repeats > 1 and recipe.split_kind == "time":
+        fix = "Remove the line: blocks of time are not drawn."
+        raise InputError("can repeat its folds only if they are drawn", got=f"n_repeats: {recipe.split.n_repeats}", fix=fix)
     for name in (recipe.data.target.name, roles.time, roles.group, roles.id):
         if name is not None and name in recipe.drop:
             raise InputError(

@@ -124,21 +124,18 @@ def _target_lines(target):
         f'y = (table[{_text(target.column)}] {sign} {_text(value)}).to_numpy().astype("int8")',
     ]
 
-# %% ../../nbs/50_production/00_script.ipynb #899cb8bc
-def _kind(recipe):
-    roles = recipe.data.roles
-    return recipe.split.kind or ("time" if roles.time else "grouped" if roles.group else "stratified")
-
-
+# %% ../../nbs/50_production/00_script.ipynb #a7713ff4
 def _split_lines(recipe):
     from mltoolkit.modeling.splitting import fold_code
 
-    split, roles, kind = recipe.split, recipe.data.roles, _kind(recipe)
+    split, roles, kind = recipe.split, recipe.data.roles, recipe.split_kind
     lines = [f"n_splits = {split.n_splits}", f"random_state = {recipe.random_state}"]
+    lines += [f"n_repeats = {split.n_repeats}"] if split.n_repeats > 1 else []
     if kind == "time":
         lines += [
             f"times = plain_times(table[{_text(roles.time)}])",
-            "gap = " + (f"pd.Timedelta({_text(split.gap)}).to_timedelta64()" if split.gap else "0"),
+            f"gap = {_length(split.gap)}",
+            *([f"embargo = {_length(split.embargo)}"] if split.embargo else []),
         ]
         lines += [f"start = {_start(split, roles)}  # the locked test set begins here", "development = np.flatnonzero(times < start - gap)"]
     elif kind == "grouped":
@@ -150,15 +147,20 @@ def _split_lines(recipe):
         lines += [f"development = np.sort({cut}[0])"]
     lines += ["table, y = table.iloc[development].reset_index(drop=True), y[development]"]
     lines += {"time": ["times = times[development]"], "grouped": ["groups = groups[development]"]}.get(kind, [])
-    return [*lines, "", *fold_code(kind).rstrip().splitlines()]
+    folds = fold_code(kind, n_repeats=split.n_repeats, embargo=split.embargo is not None)
+    return [*lines, "", *folds.rstrip().splitlines()]
 
-# %% ../../nbs/50_production/00_script.ipynb #0748e1b4
+# %% ../../nbs/50_production/00_script.ipynb #74d36ae5
+def _length(duration):
+    return f"pd.Timedelta({_text(duration)}).to_timedelta64()" if duration else "0"
+
+
 def _start(split, roles):
     if split.test_from is not None:
         return f"plain_times(pd.Series([moment_in(table[{_text(roles.time)}], {_text(split.test_from)})]))[0]"
     return f"np.sort(times)[min(len(times) - 1, math.ceil(len(times) * (1 - {split.test_size})))]"
 
-# %% ../../nbs/50_production/00_script.ipynb #8fdcd0d2
+# %% ../../nbs/50_production/00_script.ipynb #fe2f82dc
 def _head(table, rows=2_000):
     "The first rows of a table as pandas reads them; None where that would mean to read all of it, or where it is not there."
     import pandas as pd
@@ -168,7 +170,8 @@ def _head(table, rows=2_000):
         if path.suffix.lower() in (".parquet", ".pq"):
             import pyarrow.parquet as pq
 
-            return next((batch.to_pandas() for batch in pq.ParquetFile(path).iter_batches(batch_size=rows)), pd.DataFrame())
+            with pq.ParquetFile(path) as file:
+                return next((batch.to_pandas() for batch in file.iter_batches(batch_size=rows)), pd.DataFrame())
         if path.suffix.lower() in (".csv", ".tsv"):
             sep = "\t" if path.suffix.lower() == ".tsv" else ","
             return pd.read_csv(path, sep=sep, skipinitialspace=True, nrows=rows)
@@ -204,7 +207,7 @@ def _possible(recipe):
                 found |= {"dates"} if is_date(head[column]) else {"texts"} if _wordy(head[column]) else set()
     return found
 
-# %% ../../nbs/50_production/00_script.ipynb #dcdacee7
+# %% ../../nbs/50_production/00_script.ipynb #8004a15a
 _PLACES = {
     "numbers": ["number"], "categories": ["few", "some", "many"], "dates": ["date"], "texts": ["text"],
     "up_to_255": ["few", "some"], "over_255": ["many"], "up_to_40": ["few"], "over_40": ["some", "many"],
@@ -214,12 +217,12 @@ up_to_{n} = [c for c in categories if levels[c] <= {n}]
 over_{n} = [c for c in categories if levels[c] > {n}]"""
 
 
-def _calls(recipe):
+def _calls(recipe, possible):
     "Model name -> (its description, pairs of columns and the variable to print for them)."
     from mltoolkit.modeling.candidates import describe
     from mltoolkit.modeling.preprocessing import ColumnKinds
 
-    kinds = [_PLACES[kind] if kind in ("numbers", "categories", *_possible(recipe)) else [] for kind in list(_PLACES)[:4]]
+    kinds = [_PLACES[kind] if kind in ("numbers", "categories", *possible) else [] for kind in list(_PLACES)[:4]]
     placeholders = ColumnKinds(*kinds, levels={"few": 1, "some": 100, "many": 1_000})
     pairs = [(columns, name) for name, columns in _PLACES.items()]
     out = {}
@@ -229,7 +232,7 @@ def _calls(recipe):
         out[name] = describe(name, columns, random_state=recipe.random_state), [] if by_position else pairs
     return out
 
-# %% ../../nbs/50_production/00_script.ipynb #d7768596
+# %% ../../nbs/50_production/00_script.ipynb #ea8b3453
 def _real_columns(recipe):
     "The ColumnKinds of the features in the development rows."
     from mltoolkit.data.joins import as_recipe_data, assemble
@@ -238,7 +241,7 @@ def _real_columns(recipe):
 
     spec = recipe.data.spec()
     data = as_recipe_data(spec, assemble(spec).frame)
-    parts = split(data, **recipe.split.to_dict(), random_state=recipe.random_state)
+    parts = split(data, **recipe.split_arguments)
     return column_kinds(parts.development_data(data).X.drop(columns=list(recipe.drop), errors="ignore"))
 
 
@@ -251,14 +254,14 @@ def _model_lines(calls):
     counted = [_COUNTED.format(n=n) for n in (255, 40) if any(f"_{n}" in line for line in lines)]
     return [*"\n".join(counted).splitlines(), "models = {", *lines, "}"]
 
-# %% ../../nbs/50_production/00_script.ipynb #d9d569d6
-def _feature_lines(recipe):
+# %% ../../nbs/50_production/00_script.ipynb #f73ff5cf
+def _feature_lines(recipe, possible):
     lines = ["not_features = ["]
     lines += [f"    {_text(c)}," for c in _left_out(recipe)]
     lines += [f"    {_text(c)},  # {' '.join(reason.split())}" for c, reason in recipe.drop.items()]
     lines += ["]", "X = table[[c for c in table.columns if c not in not_features]]"]
     lines += ['numbers = [c for c in X.columns if X[c].dtype.kind in "iuf"]']
-    others, possible = "*numbers", _possible(recipe)
+    others = "*numbers"
     for kind, rule in (("dates", "is_date"), ("texts", "is_text")):
         if kind in possible:
             lines += [f"{kind} = [c for c in X.columns if {rule}(X[c])]"]
@@ -351,21 +354,22 @@ _FOLD_IMPORTS = {
     "stratified": "from sklearn.model_selection import StratifiedKFold, train_test_split",
 }
 
-# %% ../../nbs/50_production/00_script.ipynb #75010c2c
+# %% ../../nbs/50_production/00_script.ipynb #30943659
 def to_code(recipe):
     "The text of the script for `recipe`."
     from mltoolkit.modeling.calls import import_text
 
-    calls = _calls(recipe)
-    lines, carried = _carried(calls, _possible(recipe))
+    possible = _possible(recipe)
+    calls = _calls(recipe, possible)
+    lines, carried = _carried(calls, possible)
     lines += import_text([call for call, _ in calls.values()]).splitlines()
     lines += ["import pandas as pd", "from sklearn.base import clone", "from sklearn.metrics import average_precision_score, log_loss"]
-    lines += [_FOLD_IMPORTS[_kind(recipe)]] if _kind(recipe) in _FOLD_IMPORTS else ["import math"]
+    lines += [_FOLD_IMPORTS[recipe.split_kind]] if recipe.split_kind in _FOLD_IMPORTS else ["import math"]
     head = _HEAD.format(question=_in_docstring(recipe.question), name=recipe.name, imports=_import_block(lines))
     parts = [
         ("The table: one row for each thing the question is about", _table_lines(recipe)),
         ("The locked test rows are set aside; folds of the others", _split_lines(recipe)),
-        ("Features: everything but roles and what the recipe drops", _feature_lines(recipe)),
+        ("Features: everything but roles and what the recipe drops", _feature_lines(recipe, possible)),
         ("Models: preprocessing is learned inside each fold", _model_lines(calls)),
         ("Out-of-fold scores", _SCORES.splitlines()),
     ]

@@ -238,10 +238,10 @@ class ContractPart(Part):
     )
     rows_min: Annotated[int, Field(ge=0)] = Field(0, description="fewer rows than this stop the run", examples=["1000"])
 
-# %% ../../nbs/50_production/05_settings.ipynb #87c9d193
+# %% ../../nbs/50_production/05_settings.ipynb #ebeed35e
 class SplitPart(Part):
     kind: Literal["time", "grouped", "stratified"] | None = Field(
-        None, description="time, grouped or stratified; null: from the roles", examples=["time"]
+        None, description="time, grouped or stratified; null: from the roles, else stratified", examples=["time"]
     )
     test_size: Annotated[float, Field(gt=0, lt=0.9)] = Field(0.2, description="share of rows in the locked test set", examples=["0.2"])
     test_from: Moment | None = Field(None, description="the locked test set begins here (instead of test_size)", examples=["2013-11-01"])
@@ -249,6 +249,10 @@ class SplitPart(Part):
     gap: Annotated[str, Field(pattern=r"^\d+ ?[A-Za-z]+$")] | None = Field(
         None, description="time left out between training and validation", examples=["1D"]
     )
+    embargo: Annotated[str, Field(pattern=r"^\d+ ?[A-Za-z]+$")] | None = Field(
+        None, description="train on later rows too, from this long after a validation block on", examples=["1D"]
+    )
+    n_repeats: Annotated[int, Field(ge=1, le=100)] = Field(1, description="draw the folds again this often; not in time", examples=["5"])
 
 
 class TrainPart(Part):
@@ -257,6 +261,9 @@ class TrainPart(Part):
     )
     scoring: Literal["neg_log_loss", "average_precision", "roc_auc", "neg_brier_score"] = Field(
         "neg_log_loss", description="what the best is best at", examples=["neg_log_loss"]
+    )
+    race: Literal["auto"] | bool | Annotated[float, Field(gt=0)] = Field(
+        "auto", description="drop models that are clearly behind after a fold; auto: of more than three", examples=["false"]
     )
     n_jobs: int | None = Field(None, description="workers, one thread each; null: one a processor", examples=["2"])
 

@@ -62,15 +62,18 @@ class Plan:
     kinds: dict = field(default_factory=dict)  # columns treated as another kind, in the other table too
     made: dict = field(default_factory=dict)
 
-# %% ../../nbs/70_widgets/29_profile_plan.ipynb #42ff482b
+# %% ../../nbs/70_widgets/29_profile_plan.ipynb #b5d16410
 def split_settings(plan):
     "What the recipe says about the split, for the roles the data has now; None without a recipe."
     if plan.recipe is None:
         return None
     value, data = plan.recipe.split.to_dict(), plan.data
     if (value["kind"] == "time" and not data.time) or (value["kind"] == "grouped" and not data.group):
-        value |= {"kind": None, "test_from": None, "gap": None}
-    defaults = {"kind": None, "test_size": 0.2, "test_from": None, "n_splits": 5, "gap": None, "random_state": 0}
+        value |= {"kind": None, "test_from": None, "gap": None, "embargo": None}
+    if value["kind"] is None and not data.time and not data.group:
+        value["kind"] = "stratified"
+    defaults = {"kind": None, "test_size": 0.2, "test_from": None, "n_splits": 5, "gap": None, "embargo": None, "n_repeats": 1,
+                "random_state": 0}  # fmt: skip
     value["random_state"] = plan.recipe.random_state
     return {k: v for k, v in value.items() if k in defaults and v != defaults[k]}
 
