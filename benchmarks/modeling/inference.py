@@ -118,7 +118,8 @@ def replicate(scenario, rng, n_folds=5):
     for repeat in range(s.repeats):
         fold_of = rng.permutation(np.arange(n_blocks) % n_folds)[blocks]
         predictions = [predict_folds(s.learner, X, y, fold_of, n_folds) for X in columns]
-        parts.append(pd.DataFrame({"row": np.arange(s.rows), "fold": fold_of + 1 + repeat * n_folds, "y": y, **dict(zip(names, predictions))}))
+        fold = fold_of + 1 + repeat * n_folds
+        parts.append(pd.DataFrame({"row": np.arange(s.rows), "fold": fold, "y": y, **dict(zip(names, predictions))}))
     oof = pd.concat(parts, ignore_index=True)
     task = "regression" if s.learner == "least_squares" else "binary"
     found = compare_scores(oof, names, s.metric, task=task, blocks=np.tile(blocks, s.repeats))
@@ -162,7 +163,8 @@ def simulate(scenario, replicates, random_state=0):
     between = np.array(between)
     gap = 0.0 if scenario.weaker == 1 else between[:, 0].mean()
     return {"scenario": scenario.name, "replicates": n, "equal": scenario.weaker == 1, "claims": share(claims, n),
-            "claims_t_over_folds": share(plain, n), "claims_corrected_t": share(corrected, n), "coverage_score": share(covers.sum(), n * scenario.n_models, n),
+            "claims_t_over_folds": share(plain, n), "claims_corrected_t": share(corrected, n),
+            "coverage_score": share(covers.sum(), n * scenario.n_models, n),
             "coverage_score_corrected_t": share(covers_nb.sum(), n * scenario.n_models, n),
             "coverage_difference": share(((between[:, 1] <= gap) & (gap <= between[:, 2])).sum(), n)}  # fmt: skip
 
@@ -192,7 +194,8 @@ def markdown(results):
     keys = ["claims", "claims_t_over_folds", "claims_corrected_t", "coverage_score", "coverage_score_corrected_t", "coverage_difference"]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for row in results["rows"]:
-        cells = [f"{100 * row[k][0]:.1f}" + (f" ({100 * row[k][1]:.1f} to {100 * row[k][2]:.1f})" if k in ("claims", "coverage_score") else "") for k in keys]
+        figures = {k: [f"{100 * v:.1f}" for v in row[k]] for k in keys}
+        cells = [f"{v} ({low} to {high})" if k in ("claims", "coverage_score") else v for k, (v, low, high) in figures.items()]
         lines.append("| " + " | ".join([row["scenario"], *cells]) + " |")
     return "\n".join(lines)
 

@@ -154,7 +154,9 @@ def test_models_without_common_rows():
     oof["first"], oof["second"], oof["none"] = oof["a"].where(oof["fold"] == 1), oof["a"].where(oof["fold"] == 2), np.nan
     found = compare_scores(oof, ["b", "first", "second", "none"])
     pair = found.pair("first", "second")
-    assert pair["rows"] == 0 and np.isnan(pair["p_value"]) and list(found.table["model"])[0] == "b" and "none" not in set(found.table["model"])
+    assert (
+        pair["rows"] == 0 and np.isnan(pair["p_value"]) and list(found.table["model"])[0] == "b" and "none" not in set(found.table["model"])
+    )
     assert np.isfinite(found.pair("b", "first")["upper"])  # one fold: rows alone, widened
 
 

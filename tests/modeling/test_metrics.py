@@ -113,7 +113,9 @@ def test_binary_labels_and_numbers_equal_scikit_learn():
     theirs = (M.f1_score, M.precision_score, M.recall_score, M.accuracy_score, M.balanced_accuracy_score, M.matthews_corrcoef)
     np.testing.assert_allclose(list(found.values())[:6], [f(y, label) for f in theirs], atol=1e-12)
     y, p = rng.standard_normal(101), rng.standard_normal(101)
-    found = score_prediction(y, p, ["rmse", "mse", "mae", "r2", "median_absolute_error", "neg_max_error", "explained_variance"], task="regression")
+    found = score_prediction(
+        y, p, ["rmse", "mse", "mae", "r2", "median_absolute_error", "neg_max_error", "explained_variance"], task="regression"
+    )
     theirs = (M.root_mean_squared_error, M.mean_squared_error, M.mean_absolute_error, M.r2_score, M.median_absolute_error, M.max_error)
     np.testing.assert_allclose(list(found.values()), [f(y, p) for f in (*theirs, M.explained_variance_score)], atol=1e-12)
     assert list(found)[-2:] == ["max_error", "explained_variance"]
@@ -126,7 +128,9 @@ def test_weights_mean_repeated_rows():
         weights = rng.integers(0, 3, 120)
         again = np.repeat(np.arange(120), weights)
         weighted = Evaluator(y, p, task=task)
-        for name in [m for m in METRICS if task in METRICS[m].tasks and not m.startswith("calibration")] + ["max_error"] * (task == "regression"):
+        for name in [m for m in METRICS if task in METRICS[m].tasks and not m.startswith("calibration")] + ["max_error"] * (
+            task == "regression"
+        ):
             repeated = Evaluator(y[again], p[again], task=task)
             assert weighted(name, weights.astype(float)) == pytest.approx(repeated(name), abs=1e-12), (task, name)
 
@@ -206,7 +210,9 @@ def test_calibration_error_of_a_perfect_and_of_a_wrong_model():
     assert good["calibration_rmse"] <= good["calibration_error"] < 0.01 and wrong["calibration_error"] == pytest.approx(1 / 6, abs=0.01)
     assert score_prediction([0, 1, 1, 1], np.full(4, 0.5), "calibration_error")["calibration_error"] == 0.25
     two = np.stack([1 - p, p], axis=1)
-    assert score_prediction(y, two, "calibration_error", task="multiclass")["calibration_error"] == pytest.approx(good["calibration_error"], abs=2e-3)
+    assert score_prediction(y, two, "calibration_error", task="multiclass")["calibration_error"] == pytest.approx(
+        good["calibration_error"], abs=2e-3
+    )
 
 
 def test_per_class():
@@ -215,7 +221,9 @@ def test_per_class():
     report = M.classification_report(y, P.argmax(axis=1), output_dict=True)
     for code, row in enumerate(table.itertuples()):
         theirs = report[str(code)]
-        assert (row.precision, row.recall, row.f1, row.n) == pytest.approx([theirs[k] for k in ("precision", "recall", "f1-score", "support")])
+        assert (row.precision, row.recall, row.f1, row.n) == pytest.approx(
+            [theirs[k] for k in ("precision", "recall", "f1-score", "support")]
+        )
         assert row.recall_lower < row.recall < row.recall_upper
     assert list(table["label"]) == ["a", "<b>", "c"] and table["roc_auc"].mean() == pytest.approx(roc_auc_score(y, P, multi_class="ovr"))
     assert np.isnan(per_class([0, 0], [[0.9, 0.1]] * 2)["recall"][1])
