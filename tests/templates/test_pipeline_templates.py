@@ -50,7 +50,7 @@ def test_a_run_leaves_everything(finished_run):
     folder = Path(finished_run.path)
     assert finished_run.status == "finished"
     assert finished_run.names == ["comparison", "contract", "decision", "explanation", "joins", "leaks_report", "opening", "outcome",
-                                  "outcome_oof", "profile", "slices", "split"]  # fmt: skip
+                                  "outcome_oof", "profile", "slices", "split", "test_outcome"]  # fmt: skip
     for name in ("report.html", "answer.json", "recipe.yaml", "manifest.json", "data/table.parquet", "model/model.skops",
                  "model/input_schema.json", "model/model_card.md"):  # fmt: skip
         assert (folder / name).stat().st_size > 100, name
@@ -106,8 +106,10 @@ def test_the_threshold_comes_from_development_only(finished_run):
 def test_the_opening_is_recorded_once_and_counted(finished_run):
     opening = finished_run.results("opening")
     ledger = [json.loads(line) for line in (Path(finished_run.path).parent / "openings.jsonl").read_text().splitlines()]
-    mine = [entry for entry in ledger if entry["when"] == opening.when and entry["data_hash"] == opening.data_hash]
-    assert len(mine) == 1 and opening.who and opening.model_hash
+    mine = [entry for entry in ledger if entry["id"] == opening.id]
+    assert [entry.get("event", "opening") for entry in mine] == ["opening", "score"] and opening.who and opening.model_hash
+    outcome = finished_run.results("test_outcome")
+    assert mine[1]["score"] == outcome.score and mine[1]["gap"] == outcome.gap and "a gap of" in outcome.sentence
 
 
 def test_the_saved_model_gives_the_outcome(finished_run):
