@@ -114,7 +114,7 @@ def letter_chip(letters, *, tied, best=False):
     words = "tied for the lead" if tied else "the leader, tied with nobody" if best else "worse than the leader"
     return chip(f"{letters} tied" if tied else f"{letters} leads" if best else letters, "ok" if tied or best else "plain", title=words)
 
-# %% ../../nbs/70_widgets/50_model_view.ipynb #6dfaa429
+# %% ../../nbs/70_widgets/50_model_view.ipynb #aeb5f732
 LIVE = [
     Column(name="name", label="candidate", strong=True),
     Column(name="dots", label="folds"),
@@ -134,7 +134,7 @@ def state_words(row, *, ended=False):
     if state in ("dropped", "failed"):
         return reason or f"{state} after {many(folds, 'fold')}"
     fixed = {"waiting": "waiting", "done": "all folds", "stopped": f"stopped after {folds} of {many(total, 'fold')}"}
-    return fixed.get(state) or (f"fold {min(folds + 1, total)} of {total}" if total else "running")
+    return fixed.get(state) or (f"{folds} of {many(total, 'fold')}" if total else "running")
 
 
 def name_cell(label, name):
