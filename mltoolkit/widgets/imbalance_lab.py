@@ -236,7 +236,7 @@ def candidate_variable(candidate):
     "A variable for a candidate."
     return candidate.replace("+", "_")
 
-# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #10f409c5
+# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #5f84316e
 @patch
 def run(self: ImbalanceLab, value=None):
     "Compare with the settings as they are now, in the background, and show it."
@@ -257,11 +257,11 @@ def _waiting(names, split):
 
 @patch
 def stop(self: ImbalanceLab, value=None):
-    "Stop. What is fitted stays in the store; a step that does not end by itself within a quarter of a second is left to end alone."
+    "Stop. What is fitted stays in the store; a step that does not end by itself at once is left to end alone."
     job = self.job
     if job is not None and job.state == "running":
         job.cancel()
-        timer = threading.Timer(0.25, lambda: job._end("cancelled") if job.state == "running" else None)
+        timer = threading.Timer(0.15, lambda: job._end("cancelled") if job.state == "running" else None)
         timer.daemon = True
         timer.start()
 
