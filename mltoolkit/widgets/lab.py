@@ -60,7 +60,7 @@ class _Dispatch(dict):
             return own
         return self.lab.shown.actions.get(action, default)
 
-# %% ../../nbs/70_widgets/60_lab.ipynb #b4163b0a
+# %% ../../nbs/70_widgets/60_lab.ipynb #ec557737
 @patch
 def _adopt(self: Lab, step, lab):
     "Make a lab a step of this one: one lock, and redrawing goes through here."
@@ -82,7 +82,7 @@ def _model_lab(self: Lab, step, kind):
     made[1].follow(data_lab.data, drop, data_lab._data_text)
     return made[1]
 
-
+# %% ../../nbs/70_widgets/60_lab.ipynb #60f7b0d8
 @patch(as_prop=True)
 def validation_lab(self: Lab):
     "The step that compares candidates."

@@ -119,17 +119,14 @@ class ModelLab(LabWidget):
         state = self.job.state if self.job else "idle"
         return f"{type(self).__name__}({self.base.name!r}, {self.base.n_rows:,} rows, {state})"
 
-# %% ../../nbs/70_widgets/45_model_state.ipynb #20173f5d
+# %% ../../nbs/70_widgets/45_model_state.ipynb #ce70e6ca
 def opened_store(store):
     "A FitStore for a path, a FitStore or None (in memory: kept as long as the lab)."
-    try:
-        from mltoolkit.modeling.fit_store import FitStore
-    except ImportError:
-        return store
+    from mltoolkit.modeling.fit_store import as_store
 
-    return store if hasattr(store, "put") else FitStore(store)
+    return as_store(store)[0]
 
-
+# %% ../../nbs/70_widgets/45_model_state.ipynb #6ae504eb
 @patch
 def _open_controls(self: ModelLab, drop):
     "The target, what is left out, and the split."
@@ -252,7 +249,7 @@ def features(self: ModelLab):
     drop = self.controls["drop"].value
     return [c for c in self.data.features if c not in drop]
 
-# %% ../../nbs/70_widgets/45_model_state.ipynb #94b67e7e
+# %% ../../nbs/70_widgets/45_model_state.ipynb #a8605806
 @patch
 def run(self: ModelLab, value=None):
     "Compute with the settings as they are now, in the background."
@@ -266,7 +263,7 @@ def run(self: ModelLab, value=None):
         self.job = Job(functools.partial(self._work, plan), name=self.title, on_change=lambda job: self._on_job(job, plan))
         self.job.start()
 
-
+# %% ../../nbs/70_widgets/45_model_state.ipynb #4c062914
 @patch
 def _work(self: ModelLab, plan, *, progress, cancel):
     def watch(board):
@@ -396,7 +393,7 @@ def retask(self: ModelLab):
         self.job.cancel()
     self.job = self._result = self._answered = self.board = None
 
-# %% ../../nbs/70_widgets/45_model_state.ipynb #127d4758
+# %% ../../nbs/70_widgets/45_model_state.ipynb #2562de8c
 @patch
 def _changed(self: ModelLab, control):
     self.field_errors.pop(control.name, None)
@@ -416,7 +413,7 @@ def put(self: ModelLab, name, value):
     except InputError as error:
         self.field_errors[name] = f"{error.rule}, got {error.got}. {error.fix}"
 
-
+# %% ../../nbs/70_widgets/45_model_state.ipynb #e66ee430
 def lab_actions(lab, tabs):
     "Action -> method, for the events every lab of models knows. `tabs`: the names of its tabs."
     return {

@@ -198,7 +198,7 @@ def fold_picture(k, table, *, in_time, width=150):
     title = f"{int(row['train_rows']):,} training rows, {int(valid):,} for validation, {int(locked):,} locked"
     return Markup(svg.svg(Markup("").join(shapes), width=width, height=10, title=title))
 
-# %% ../../nbs/70_widgets/50_model_view.ipynb #7be0b1ce
+# %% ../../nbs/70_widgets/50_model_view.ipynb #047ed6f2
 def folds_table(split):
     "A row a fold: picture, training and validation rows, from when to when, how many positives."
     frame = split.table
@@ -224,7 +224,7 @@ def folds_table(split):
     legend = [tag("span", _swatch(tone), words) for tone, words in signs]
     return tag("div", table(columns, rows, label="Folds", scroll="folds"), tag("div", *legend, class_="mlt-legend"))
 
-
+# %% ../../nbs/70_widgets/50_model_view.ipynb #17f972f9
 def _swatch(tone):
     return Markup(svg.svg(tag("rect", width="16", height="8", fill=color(tone)), width=16, height=8))
 
@@ -355,7 +355,7 @@ def model_head(lab, *more):
     "The head of a lab of models. `more`: chips behind those of the split."
     return head_facts(lab) + chips([c for c in (checks_chip(lab.split), *more) if c is not None])
 
-# %% ../../nbs/70_widgets/50_model_view.ipynb #eb53166b
+# %% ../../nbs/70_widgets/50_model_view.ipynb #3f160ea1
 def bar_of(lab, items, *, run="Run", again="Run again"):
     "Tabs and the primary action, on every tab. `items`: pairs (name, label)."
     if lab.saving:
@@ -368,7 +368,7 @@ def bar_of(lab, items, *, run="Run", again="Run again"):
     save = button("Save to recipe", "save-open", kind="plain" if primary else "primary", disabled=blocked if state == "empty" else False)
     return tabs(items, lab.tab) + actions(press, save)
 
-
+# %% ../../nbs/70_widgets/50_model_view.ipynb #dc1a270a
 def notices(lab):
     "What has to be known before a result is read, as a list."
     job, out = lab.job, []

@@ -54,7 +54,7 @@ class ValidationLab(ModelLab):
         self.actions = {**lab_actions(self, [name for name, _ in TABS]), **_actions(self)}
         self.prepare()
 
-# %% ../../nbs/70_widgets/52_validation_lab.ipynb #34f2adea
+# %% ../../nbs/70_widgets/52_validation_lab.ipynb #0e6f77fc
 @patch
 def _train_controls(self: ValidationLab, names):
     "Candidates, scoring, racing and the time limit, from what was given, the recipe, or the presets."
@@ -82,7 +82,7 @@ def _check_models(self: ValidationLab, names):
             parse_name(name, task=self.task or "binary")
     return names
 
-
+# %% ../../nbs/70_widgets/52_validation_lab.ipynb #d151103e
 @patch
 def _check_scoring(self: ValidationLab, scoring):
     from mltoolkit.modeling.metrics import metric_of
@@ -269,7 +269,7 @@ def _look(what, data, model, split, arguments, *, progress, cancel):
 
     return learning_curve(data, model, split, **keywords, progress=progress, cancel=cancel)
 
-# %% ../../nbs/70_widgets/52_validation_lab.ipynb #6fa25bca
+# %% ../../nbs/70_widgets/52_validation_lab.ipynb #76b65ec8
 def _actions(lab):
     def preset(speed):
         if speed:
@@ -288,7 +288,7 @@ def _actions(lab):
         "open-split": lambda value: setattr(lab, "tab", "split"),
     }
 
-
+# %% ../../nbs/70_widgets/52_validation_lab.ipynb #d67ae081
 @patch(as_prop=True)
 def shows_board(self: ValidationLab):
     "Whether the live board is shown: before there is a result, while a run is on, and where one was stopped or failed."

@@ -103,7 +103,7 @@ def split_line(lab):
     link = button("Why, and fold by fold", "open-split", kind="link")
     return tag("p", lab.split.description, " ", link, class_="mlt-rows mlt-apart")
 
-# %% ../../nbs/70_widgets/51_validation_view.ipynb #b06b29cc
+# %% ../../nbs/70_widgets/51_validation_view.ipynb #cf63a16b
 def result_tab(lab):
     "Settings, notices, the sentence, the board, the card."
     stale = "mlt-stale" if lab.state == "stale" else None
@@ -124,7 +124,7 @@ def _loss_column(lab):
     label = "squared error so far" if lab.task == "regression" else "log-loss so far"
     return Column(name="loss", label=label, numeric=True)
 
-
+# %% ../../nbs/70_widgets/51_validation_view.ipynb #9c0c8443
 def waiting_words(lab):
     "What the board means while it is not a result yet."
     if lab.job is not None:
@@ -149,7 +149,7 @@ def idle_board(lab):
              "seconds": None, "reason": ""} for n in lab.controls["models"].value]  # fmt: skip
     return pd.DataFrame(rows)
 
-# %% ../../nbs/70_widgets/51_validation_view.ipynb #fbb1ca88
+# %% ../../nbs/70_widgets/51_validation_view.ipynb #c3876bd7
 def done_columns(lab):
     "The columns of the leaderboard."
     return [
@@ -175,7 +175,7 @@ def frontier(result):
     found = getattr(result, "pareto", None)
     return set(found["model"]) if found is not None and "model" in found.columns else set()
 
-
+# %% ../../nbs/70_widgets/51_validation_view.ipynb #e842435d
 def done_rows(lab):
     "Name -> row of the leaderboard."
     result, columns = lab.result, done_columns(lab)
@@ -190,7 +190,7 @@ def done_rows(lab):
         out[row["name"]] = table_row(columns, cells, key=row["name"], action="select", selected=row["name"] == lab.selected, off=off)
     return out
 
-# %% ../../nbs/70_widgets/51_validation_view.ipynb #2e79c171
+# %% ../../nbs/70_widgets/51_validation_view.ipynb #30167a36
 def _done_cells(row, scale, leader, *, best, frontier):
     over = row["state"] != "done"
     picture = interval_cell(row["value"], row["lower"], row["upper"], scale, tone="dim" if over else "accent", mark=leader)
@@ -209,7 +209,7 @@ def _done_cells(row, scale, leader, *, best, frontier):
 def _over(row):
     return "failed" if row["state"] == "failed" else f"{row['state']}, {many(row['folds'], 'fold')}"
 
-
+# %% ../../nbs/70_widgets/51_validation_view.ipynb #1d0c8dea
 def difference_cell(row):
     "How far behind the leader, with the interval of the difference."
     if not is_known(row.get("difference")):
@@ -444,7 +444,7 @@ def learning_answer(found):
     picture = tag("div", drawn(pictures.learning_picture, found, width=380), class_="mlt-panel")
     return tag("div", tag("h5", "Learning curve"), tag("p", found.sentence), picture)
 
-# %% ../../nbs/70_widgets/51_validation_view.ipynb #5864a3eb
+# %% ../../nbs/70_widgets/51_validation_view.ipynb #a888196c
 _FAMILIES = (
     ("dummy", "baseline"), ("linear_model", "linear"), ("neighbors", "neighbours"), ("naive_bayes", "Bayes"),
     ("imblearn", "balanced ensemble"), ("HistGradient", "boosting"), ("lightgbm", "boosting"), ("xgboost", "boosting"),
@@ -462,7 +462,7 @@ def family_of(model, task):
     path = str(model.path.get(task, ""))
     return next((word for part, word in _FAMILIES if part in path), "other")
 
-
+# %% ../../nbs/70_widgets/51_validation_view.ipynb #acde2715
 def picker(lab):
     "Presets as buttons, then a row with a box for each candidate."
     chosen = lab.controls["models"].value

@@ -61,6 +61,7 @@ def test_compare_watch_stop_go_on_and_look_closer(open_notebook):
     lab.get_by_role("tab", name="Result").click()
     lab.get_by_text("Out of date.").wait_for()
     lab.get_by_role("tab", name="Code").click()
+    lab.get_by_text("The same result in Python:").wait_for()
     assert "n_splits=4" in lab.locator("code").first.inner_text() and "mlt.compare(" in lab.locator("code").first.inner_text()
     for width in (430, 760):
         page.evaluate(f"document.querySelector('.mlt-lab').parentElement.style.width = '{width}px'")
