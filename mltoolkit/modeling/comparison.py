@@ -22,7 +22,7 @@ from .splitting import split as make_split
 from .validation import cross_validate_oof, named_models, prediction_columns
 
 # %% auto #0
-__all__ = ['Comparison', 'compare', 'judge', 'fold_table']
+__all__ = ['Comparison', 'compare', 'judge', 'with_roles', 'fold_table']
 
 # %% ../../nbs/30_modeling/40_comparison.ipynb #d487addd
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -166,7 +166,7 @@ def _first_part(progress, share):
 def _racing(race, metric, models):
     return (metric.by_row and metric.name != "cost" and len(models) > 3) if race == "auto" else race
 
-# %% ../../nbs/30_modeling/40_comparison.ipynb #648fdc23
+# %% ../../nbs/30_modeling/40_comparison.ipynb #c16ae5f9
 def judge(found, data, models, metric, *, split, metrics=None, cost=None, rope=None, n_resamples=200, random_state=0):
     "What a Comparison holds besides the fits, as a dict: table, fold_scores, pairs, groups, best, metrics."
     names = [name for name in found.models if name not in found.failed and found.fits["model"].eq(name).any()]
@@ -174,7 +174,7 @@ def judge(found, data, models, metric, *, split, metrics=None, cost=None, rope=N
         raise RunError("a comparison needs one fit at least", got="a budget that ended before the first", fix="Give it more seconds.")
     chosen, options = _metric_names(metric, metrics, data.task, cost), {} if cost is None else {"cost": cost}
     per_fold = fold_table(found, names, chosen, **options)
-    blocks = blocks_of(data, found.predictions["row"].to_numpy())
+    blocks = blocks_of(with_roles(data, split), found.predictions["row"].to_numpy())
     known = compare_scores(found.predictions, names, metric, task=found.task, blocks=blocks, fold_scores=per_fold, split_kind=split.kind,
                            rope=rope, n_resamples=n_resamples, random_state=random_state, **options)  # fmt: skip
     done = {name for name, state in found.states.items() if state == "done"}
@@ -182,6 +182,12 @@ def judge(found, data, models, metric, *, split, metrics=None, cost=None, rope=N
     table = pd.concat([_judged(found, known, models, chosen, options), _failures(found, models)], ignore_index=True)
     return {"table": table, "fold_scores": per_fold, "pairs": known.pairs, "groups": groups, "best": known.leader,
             "metrics": tuple(m.name for m in chosen)}  # fmt: skip
+
+
+def with_roles(data, split):
+    "The Dataset with the time or the group that the split found without being told."
+    found = {k: v for k, v in split.parameters.items() if k in ("time", "group") and v is not None and getattr(data, k) is None}
+    return data.replace(**found) if found else data
 
 
 def _metric_names(metric, metrics, task, cost):

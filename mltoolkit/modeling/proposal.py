@@ -156,7 +156,7 @@ def _in_time(data, y, time, warnings):
         warnings.append(f"{time} is a time, but rows cannot be split by it: {why}.")
     return n_splits
 
-# %% ../../nbs/30_modeling/04_proposal.ipynb #12d85cac
+# %% ../../nbs/30_modeling/04_proposal.ipynb #1947385d
 def _copies(data, group, n_splits, warnings):
     "'together' where copies should be kept together, else None; a warning where they are too many for that."
     found = find_duplicates(data)
@@ -172,7 +172,7 @@ def _copies(data, group, n_splits, warnings):
 def _reason(advice, kind, duplicates, found):
     failed = advice["kind"] == "time" != kind or (advice["kind"] == "grouped" and kind != "grouped")
     text = "rows cannot be split in the way the data suggest" if failed else advice["reason"]
-    text = text[:1].upper() + text[1:] + "."
+    text = f"It follows from the data: {text}."
     if duplicates:
         text += f" {found.near:,} rows ({100 * found.share:.3g} %) have a duplicate or a near-duplicate, which stay together."
     return text
