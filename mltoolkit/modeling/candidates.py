@@ -201,7 +201,7 @@ def make_pipeline_for(model, X, *, random_state=0, task="binary"):
     steps = [*encode(encoding, columns, task=task, random_state=random_state), *extra]
     return Pipeline([*build(steps), ("model", estimator)])
 
-# %% ../../nbs/30_modeling/12_candidates.ipynb #5d03499a
+# %% ../../nbs/30_modeling/12_candidates.ipynb #d3e908b4
 def check_installed(name):
     "InputError where the package of the candidate `name` is missing."
     model = MODELS[parse_name(name)[0]]
@@ -212,20 +212,30 @@ def check_installed(name):
 
 def check_estimator_for(model, task):
     "InputError unless `model` is a scikit-learn estimator, or Pipeline, that can do `task`."
-    from sklearn.base import is_classifier, is_regressor
-
     known_task(task)
     fix = f"Use one of {', '.join(available_models(task))}, or a scikit-learn "
-    wrong = isinstance(model, type) or not hasattr(model, "fit") or not hasattr(model, "get_params")
+    kind = _kind_of(model)
     if task == "regression":
-        if wrong or not is_regressor(model):
+        if kind != "regressor":
             raise InputError("a model for a quantity must be a regressor", got=_called(model), fix=fix + "regressor such as `Ridge()`.")
-    elif wrong or not is_classifier(model) or not hasattr(model, "predict_proba"):
-        more = " To get probabilities from this one, wrap it in `CalibratedClassifierCV`." if not wrong and is_classifier(model) else ""
+    elif kind != "classifier" or not hasattr(model, "predict_proba"):
+        more = " To get probabilities from this one, wrap it in `CalibratedClassifierCV`." if kind == "classifier" else ""
         raise InputError("a model must be a classifier with `predict_proba`", got=_called(model),
                          fix=fix + "classifier object such as `LogisticRegression()`." + more)  # fmt: skip
 
-# %% ../../nbs/30_modeling/12_candidates.ipynb #23eb8412
+# %% ../../nbs/30_modeling/12_candidates.ipynb #76f3f4a8
+def _kind_of(model):
+    "'classifier', 'regressor' or something else, as the estimator says of itself; None for what is no estimator object."
+    from sklearn.utils import get_tags
+
+    if isinstance(model, type) or not hasattr(model, "fit") or not hasattr(model, "get_params"):
+        return None
+    try:
+        return get_tags(model).estimator_type
+    except AttributeError:  # an estimator that does not inherit from BaseEstimator has no tags
+        return None
+
+
 def _called(model):
     return f"the class {model.__name__}, not an object" if isinstance(model, type) else type(model).__name__
 

@@ -197,7 +197,7 @@ def _as_text(column, expected, notes):
         raise InputError(f"{expected['column']!r} must hold text, as in training", got=repr(_plain(wrong)), fix="Convert it first.")
     return column.astype("str") if len(known) else column.astype(object)
 
-# %% ../../nbs/30_modeling/70_persistence.ipynb #89443ff8
+# %% ../../nbs/30_modeling/70_persistence.ipynb #40da28b8
 _TREES = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor", "sklearn.tree._tree.Tree",
           "sklearn._loss.link.LogitLink", "sklearn._loss.loss.HalfBinomialLoss")  # fmt: skip
 _NEIGHBOURS = ("sklearn.neighbors._kd_tree.KDTree", "sklearn.metrics._dist_metrics.EuclideanDistance64")
@@ -206,6 +206,8 @@ _CALIBRATION = ("sklearn.calibration._CalibratedClassifier", "sklearn.calibratio
 _OPTIONAL = ("collections.OrderedDict", "lightgbm.basic.Booster", "lightgbm.sklearn.LGBMClassifier", "lightgbm.sklearn.LGBMRegressor",
              "xgboost.core.Booster", "xgboost.sklearn.XGBClassifier", "xgboost.sklearn.XGBRegressor")  # fmt: skip
 _OURS = ("encoders.DateParts", "encoders.TextParts", "resampling.Resample", "resampling.PriorCorrection", "resampling.AnomalyClassifier")
+
+# %% ../../nbs/30_modeling/70_persistence.ipynb #90cc812b
 _IMBLEARN = (
     "pipeline.Pipeline", "combine._smote_enn.SMOTEENN", "combine._smote_tomek.SMOTETomek",
     "ensemble._bagging.BalancedBaggingClassifier", "ensemble._easy_ensemble.EasyEnsembleClassifier",

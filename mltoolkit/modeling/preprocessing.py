@@ -114,7 +114,7 @@ def _dates(cyclic):
 def _texts(random_state):
     return Call("mltoolkit.modeling.encoders.TextParts", keywords={"random_state": random_state})
 
-# %% ../../nbs/30_modeling/10_preprocessing.ipynb #ddcee1a0
+# %% ../../nbs/30_modeling/10_preprocessing.ipynb #59ee9e5b
 def _scaled(columns, levels, most, task, random_state):
     few, many = columns.split_categories(most)
     scaled = _pipeline(_filled(), _SCALE)
@@ -123,7 +123,7 @@ def _scaled(columns, levels, most, task, random_state):
         ("categories", Call("sklearn.preprocessing.OneHotEncoder", keywords=levels), few),
         ("many_levels", _target_mean(task, random_state), many),
         ("dates", _pipeline(("parts", _dates(cyclic=True)), *scaled.args[0]), columns.dates),
-        ("texts", _pipeline(("parts", _texts(random_state)), _SCALE), columns.texts),
+        ("texts", _texts(random_state), columns.texts),
     )]  # fmt: skip
 
 

@@ -236,6 +236,16 @@ def test_own_pipelines_are_used_as_they_are():
         assert again is not own and str(again) == str(own)
 
 
+class Bare:
+    "Looks like an estimator and does not say what it is."
+
+    def fit(self, X, y):
+        return self
+
+    def get_params(self, deep=True):
+        return {}
+
+
 @pytest.mark.parametrize(
     ("model", "task", "words"),
     [
@@ -245,6 +255,7 @@ def test_own_pipelines_are_used_as_they_are():
         (LinearSVC(), "binary", "CalibratedClassifierCV"),
         (LogisticRegression, "binary", "the class LogisticRegression, not an object"),
         (object(), "regression", "regressor, got object"),
+        (Bare(), "binary", "`predict_proba`, got Bare"),
         (None, "binary", "NoneType"),
     ],
 )
