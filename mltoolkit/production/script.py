@@ -276,7 +276,7 @@ for name, model in models.items():
     proba = proba.astype(float)
     print(f"{name}: log_loss={log_loss(y[rows], proba)!r} average_precision={average_precision_score(y[rows], proba)!r}")"""
 
-# %% ../../nbs/50_production/00_script.ipynb #bc9533fa
+# %% ../../nbs/50_production/00_script.ipynb #a114ca1b
 def _carried(calls, possible):
     "(import lines, Python text) of our own classes and rules that the models need."
     from mltoolkit.modeling import encoders, strategies
@@ -293,6 +293,9 @@ def _carried(calls, possible):
     return lines, text
 
 
+_MORE = {"imblearn": "imbalanced-learn", "lightgbm": "LightGBM", "xgboost": "XGBoost"}
+
+
 def _import_block(lines):
     "Import lines merged and sorted: the standard library, then `import`, then `from`."
     modules = {}
@@ -303,10 +306,10 @@ def _import_block(lines):
     plain = sorted({i for i in lines if i.startswith("import ")}, key=lambda i: (i not in ("import math", "import warnings"), i))
     return "\n".join([*plain, *(f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(modules.items()))])
 
-# %% ../../nbs/50_production/00_script.ipynb #b7dcac21
+# %% ../../nbs/50_production/00_script.ipynb #901ff1c3
 _HEAD = '''"""{question}
 
-The recipe {name!r} as a plain script: pandas, NumPy and scikit-learn only. Prints the out-of-fold scores of each model.
+The recipe {name!r} as a plain script: {packages} only. Prints the out-of-fold scores of each model.
 """
 import os
 
@@ -354,7 +357,7 @@ _FOLD_IMPORTS = {
     "stratified": "from sklearn.model_selection import StratifiedKFold, train_test_split",
 }
 
-# %% ../../nbs/50_production/00_script.ipynb #30943659
+# %% ../../nbs/50_production/00_script.ipynb #a2c43220
 def to_code(recipe):
     "The text of the script for `recipe`."
     from mltoolkit.modeling.calls import import_text
@@ -365,7 +368,10 @@ def to_code(recipe):
     lines += import_text([call for call, _ in calls.values()]).splitlines()
     lines += ["import pandas as pd", "from sklearn.base import clone", "from sklearn.metrics import average_precision_score, log_loss"]
     lines += [_FOLD_IMPORTS[recipe.split_kind]] if recipe.split_kind in _FOLD_IMPORTS else ["import math"]
-    head = _HEAD.format(question=_in_docstring(recipe.question), name=recipe.name, imports=_import_block(lines))
+    block = _import_block(lines)
+    packages = ["pandas", "NumPy", *(label for module, label in _MORE.items() if f"from {module}" in block), "scikit-learn"]
+    head = _HEAD.format(question=_in_docstring(recipe.question), name=recipe.name, imports=block,
+                        packages=f"{', '.join(packages[:-1])} and {packages[-1]}")  # fmt: skip
     parts = [
         ("The table: one row for each thing the question is about", _table_lines(recipe)),
         ("The locked test rows are set aside; folds of the others", _split_lines(recipe)),
