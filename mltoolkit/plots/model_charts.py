@@ -266,7 +266,7 @@ def plot_calibrations(result, ax=None, *, models=None, columns=3, most=12, dark=
         cell.tick_params(labelleft=column == 0, labelbottom=row == down - 1)
     return ax
 
-# %% ../../nbs/60_plots/25_model_charts.ipynb #a4b94b52
+# %% ../../nbs/60_plots/25_model_charts.ipynb #a914cc2b
 def plot_learning_curve(result, ax=None, *, dark=False):
     "Training and validation score over training rows, with the validation interval."
     table = _table(result, "table", ["rows", "train_score", "score"], "a LearningCurve").sort_values("rows")
@@ -281,7 +281,7 @@ def plot_learning_curve(result, ax=None, *, dark=False):
     _legend(ax, colors, loc="best")
     return ax
 
-
+# %% ../../nbs/60_plots/25_model_charts.ipynb #bd1b4057
 def plot_pareto(result, ax=None, *, dark=False):
     "Score over prediction time (ms per 1,000 rows, on a log scale); a line joins the candidates that none beats in both."
     table = curves.pareto_points(result)
@@ -300,13 +300,13 @@ def plot_pareto(result, ax=None, *, dark=False):
     ax.set_ylabel(curves.metric_label(curves.headline(result), direction=True))
     return ax
 
-# %% ../../nbs/60_plots/25_model_charts.ipynb #8d51564c
+# %% ../../nbs/60_plots/25_model_charts.ipynb #405f9a4c
 def plot_class_counts(study, ax=None, *, strategy=None, dark=False):
     "Training rows of each class in each fold, before (outline) and after (filled) what a strategy does."
     counts = _table(study, "class_counts", ["strategy", "fold", "class", "before", "after"], "an ImbalanceStudy")
     strategy = curves.known_name(study, strategy)
     chosen = counts[counts["strategy"] == strategy].sort_values("fold", kind="stable")
-    classes, folds = list(dict.fromkeys(chosen["class"])), sorted(set(chosen["fold"]))
+    folds, common = sorted(set(chosen["fold"])), chosen.groupby("class")["before"].sum().sort_values().index[-1:]
     ax, colors = _axes(ax, dark=dark, height=1.2 + 0.24 * max(2, len(chosen)), width=6.4)
     _title(ax, f"Training rows by class: {_cut(curves.labels_of(study).get(strategy, strategy))}")
     if chosen.empty:
@@ -314,7 +314,7 @@ def plot_class_counts(study, ax=None, *, strategy=None, dark=False):
     ticks, names = [], []
     for i, (kind, fold, before, after) in enumerate(zip(chosen["class"], chosen["fold"], chosen["before"], chosen["after"])):
         place = i + folds.index(fold) * 0.6
-        ax.barh(place, after, color=colors["warn" if classes.index(kind) else "bar"], height=0.62)
+        ax.barh(place, after, color=colors["bar" if kind in common else "warn"], height=0.62)
         ax.barh(place, before, color="none", edgecolor=colors["ink"], height=0.78, linewidth=1)
         words = f" {before:,.0f} → {after:,.0f}" if before != after else f" {before:,.0f}"
         ax.annotate(words, (max(before, after), place), va="center", fontsize=8.5, color=colors["dim"])
@@ -326,7 +326,7 @@ def plot_class_counts(study, ax=None, *, strategy=None, dark=False):
     ax.grid(axis="y", visible=False)
     return ax
 
-# %% ../../nbs/60_plots/25_model_charts.ipynb #0b9e86c0
+# %% ../../nbs/60_plots/25_model_charts.ipynb #26a36648
 def plot_confusion(result, ax=None, *, model=None, dark=False):
     "Actual against predicted class of one candidate (default: the leader): counts, shaded by the share of the actual class."
     name = curves.known_name(result, model)
@@ -348,7 +348,7 @@ def plot_confusion(result, ax=None, *, model=None, dark=False):
     _title(ax, f"Confusion of {_cut(curves.labels_of(result).get(name, name))}")
     return ax
 
-
+# %% ../../nbs/60_plots/25_model_charts.ipynb #f1f7631f
 def plot_per_class(table, ax=None, *, figure="recall", dark=False):
     "One bar a class of a `per_class` table (label, n and the figure), with its interval where there is one."
     table = table if hasattr(table, "columns") else _table(table, "per_class", ["label", "n", figure], "a table by class")
@@ -367,7 +367,7 @@ def plot_per_class(table, ax=None, *, figure="recall", dark=False):
     _title(ax, f"{curves.metric_label(figure).capitalize()} by class")
     return ax
 
-# %% ../../nbs/60_plots/25_model_charts.ipynb #86925231
+# %% ../../nbs/60_plots/25_model_charts.ipynb #08385833
 def plot_predicted(result, ax=None, *, model=None, dark=False):
     "Observed over predicted values of one candidate (default: the leader), a sample of at most 1,500 rows; dashed: perfect."
     name = curves.known_name(result, model)
@@ -382,7 +382,7 @@ def plot_predicted(result, ax=None, *, model=None, dark=False):
     ax.set(xlabel="predicted", ylabel="observed")
     return ax
 
-
+# %% ../../nbs/60_plots/25_model_charts.ipynb #5b697fff
 def plot_residuals(result, ax=None, *, model=None, dark=False):
     "Residuals (observed minus predicted) along the prediction: a sample of rows, the median and the middle 80 % in ten groups."
     name = curves.known_name(result, model)

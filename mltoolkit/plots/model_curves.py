@@ -18,7 +18,7 @@ __all__ = ['CURVES', 'table_of', 'names_of', 'labels_of', 'known_name', 'tie_gro
            'calibration_bins', 'confusion', 'class_names', 'cloud', 'residual_bands', 'lower_is_better', 'metric_label',
            'digits_for', 'pareto_points']
 
-# %% ../../nbs/60_plots/22_model_curves.ipynb #e4a38d1f
+# %% ../../nbs/60_plots/22_model_curves.ipynb #da78454b
 def table_of(result):
     "(the table of a result, the column that names its candidates)."
     table = getattr(result, "table", None)
@@ -41,7 +41,7 @@ def labels_of(result):
     labels = table["label"] if "label" in table.columns else table[key]
     return {str(name): str(label) for name, label in zip(table[key], labels)}
 
-
+# %% ../../nbs/60_plots/22_model_curves.ipynb #54b32987
 def known_name(result, name=None):
     "`name` if it is a candidate; without one the leader, or the first that has finished."
     names = names_of(result)
@@ -60,7 +60,7 @@ def _states(result):
         return [str(s) for s in table["state"]]
     return ["done"] * len(table)
 
-# %% ../../nbs/60_plots/22_model_curves.ipynb #e9d5c80c
+# %% ../../nbs/60_plots/22_model_curves.ipynb #df536c3d
 def tie_groups(result):
     "Groups of two or more candidates that cannot be told apart, each in the order of the table, best group first."
     names = names_of(result)
@@ -89,11 +89,11 @@ def tie_letters(result):
             letters[name] += _letter(i)
     return letters
 
-
+# %% ../../nbs/60_plots/22_model_curves.ipynb #5b050236
 def _letter(i):
     return chr(65 + i) if i < 26 else f"{chr(64 + i // 26)}{chr(65 + i % 26)}"
 
-# %% ../../nbs/60_plots/22_model_curves.ipynb #c70fdb8e
+# %% ../../nbs/60_plots/22_model_curves.ipynb #89ab4513
 def headline(result):
     "The metric that ranks a result."
     metric = getattr(result, "metric", None) or getattr(getattr(result, "advice", None), "measure", None)
@@ -102,7 +102,7 @@ def headline(result):
     table, _ = table_of(result)
     return next((m for m in ("average_precision", "log_loss", "rmse", "score") if m in table.columns), "score")
 
-
+# %% ../../nbs/60_plots/22_model_curves.ipynb #5dc383e4
 def board(result, metric=None):
     """One row a candidate: name, label, state, folds, n_folds, value, lower, upper, tied, letters, words.
 
@@ -250,7 +250,7 @@ def one_class(y, prediction, code=None):
         raise InputError("`code` must be the number of a class", got=repr(code), fix=fix)
     return (y == code).astype(int), prediction[:, code]
 
-# %% ../../nbs/60_plots/22_model_curves.ipynb #ef178181
+# %% ../../nbs/60_plots/22_model_curves.ipynb #377c5432
 def fold_lines(result, metric=None):
     "The score on each fold: a table with a row a fold and a column a candidate, in the order of the table. Empty where not known."
     scores = getattr(result, "fold_scores", None)
@@ -276,7 +276,7 @@ def _scored(result, metric):
         scores[name] = {k: score_prediction(*part, metric, task=result.task, **options).get(metric) for k, part in parts.items()}
     return pd.DataFrame(scores).rename_axis("fold").sort_index()
 
-
+# %% ../../nbs/60_plots/22_model_curves.ipynb #eed58e23
 def calibration_bins(result, name=None, *, code=None, bins=10):
     "Calibration of one candidate: bin, mean_predicted, observed, lower, upper, count. A study's own bins are used if it has them."
     name = known_name(result, name)
@@ -326,7 +326,7 @@ def residual_bands(y, prediction, *, bins=10):
     rows = [(prediction[g].mean(), *np.quantile(y[g] - prediction[g], [0.5, 0.1, 0.9]), len(g)) for g in groups if len(g)]
     return pd.DataFrame(rows, columns=["predicted", "median", "lower", "upper", "count"])
 
-# %% ../../nbs/60_plots/22_model_curves.ipynb #32d041bc
+# %% ../../nbs/60_plots/22_model_curves.ipynb #edfa2831
 _LOW = ("loss", "brier", "error", "rmse", "mae", "mse", "cost", "seconds", "memory", "deviance", "pinball")
 
 
@@ -350,7 +350,7 @@ def metric_label(metric, *, direction=False):
     text = known.label if known is not None else str(metric).replace("_", " ")
     return f"{text} ({'lower' if lower_is_better(metric) else 'higher'} is better)" if direction else text
 
-
+# %% ../../nbs/60_plots/22_model_curves.ipynb #7e5e3cd7
 def digits_for(values, *, most=5):
     "How many decimals tell these values apart: two significant ones of their spread, 2 to `most`."
     known = [float(v) for v in values if v is not None and math.isfinite(v)]

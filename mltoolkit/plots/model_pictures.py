@@ -74,7 +74,7 @@ def leaderboard_picture(result, *, metric=None, highlight=None, width=560, row=2
     body += text(width - 4, len(table) * row + 12, f"{unit}, 95 % interval", anchor="end")
     return svg.svg(body, width=width, height=len(table) * row + 20, title=title, fluid=True)
 
-# %% ../../nbs/60_plots/27_model_pictures.ipynb #94a189c6
+# %% ../../nbs/60_plots/27_model_pictures.ipynb #3200ee9e
 class _Scale:
     "Maps values to pixels from `start` to `end`."
 
@@ -88,7 +88,7 @@ class _Scale:
 def _ring(x, y, tone):
     return f'<circle cx="{svg._n(x)}" cy="{svg._n(y)}" r="3.5" fill="{svg.color("bg")}" stroke="{svg.color(tone)}" stroke-width="1.5"/>'
 
-
+# %% ../../nbs/60_plots/27_model_pictures.ipynb #d00846ea
 def _board_cell(plane, r, y, names, width):
     "The interval of one row, or what became of it in words."
     if r.state == "failed":
@@ -232,7 +232,7 @@ def _curves(lines, labels, kind, base, styles, cost_fn, budget, width, height, t
             body += _dot(plane.x(x), plane.y(y), tone, radius=2.5 + weight, tip=f"{labels.get(name, name)}: {y:.4g} at {x:.3g}")
     return _framed(body, labels, styles, width, height, title)
 
-# %% ../../nbs/60_plots/27_model_pictures.ipynb #8c8e388b
+# %% ../../nbs/60_plots/27_model_pictures.ipynb #6d148add
 def calibration_picture(result, model=None, *, code=None, width=420, height=260, title=""):
     "Observed share over predicted probability of one candidate (default: the leader), with intervals and counts."
     name = curves.known_name(result, model)
@@ -244,10 +244,11 @@ def calibration_picture(result, model=None, *, code=None, width=420, height=260,
     return svg.calibration(list(bins["mean_predicted"]), list(bins["observed"]), **columns, width=width, height=height, title=title)
 
 
-def calibrations_picture(result, *, models=None, highlight=None, most=9, width=560, cell=176, title="Calibration side by side"):
+def calibrations_picture(result, *, models=None, highlight=None, code=None, most=9, width=560, cell=176, title="Calibration side by side"):
     "Small calibration pictures of several candidates on common axes."
     names, labels = curves.drawable(result) if models is None else list(models), curves.labels_of(result)
-    tables = {n: t for n in _chosen(names, highlight, most)[::-1 if highlight else 1] if len(t := curves.calibration_bins(result, n))}
+    order = _chosen(names, highlight, most)[:: -1 if highlight else 1]  # the highlighted one first
+    tables = {n: t for n in order if len(t := curves.calibration_bins(result, n, code=code))}
     if not tables:
         return nothing("No predictions to compare", width=width, title=title)
     top = min(1.0, 1.05 * max(max(t["upper"].max(), t["mean_predicted"].max()) for t in tables.values()))
@@ -272,7 +273,7 @@ def _small_calibration(bins, top, width, height, *, tone):
         body += _dot(x, plane.y(r.observed), tone, radius=2 + 2 * math.sqrt(r.count / total), tip=tip)
     return f'<g transform="translate(0 14)">{body}</g>'
 
-# %% ../../nbs/60_plots/27_model_pictures.ipynb #19f00969
+# %% ../../nbs/60_plots/27_model_pictures.ipynb #8c7d3926
 def learning_picture(result, *, width=420, height=240, title="Would more rows help?"):
     "Score on held-out and on training rows over the number of training rows, with the interval of the former."
     table = result.table.sort_values("rows")
@@ -285,7 +286,7 @@ def learning_picture(result, *, width=420, height=240, title="Would more rows he
     name = curves.metric_label(getattr(result, "metric", None) or getattr(result, "scoring", "score"))
     return svg.line_chart([held, training], x_label="training rows", y_label=name, width=width, height=height, title=title)
 
-
+# %% ../../nbs/60_plots/27_model_pictures.ipynb #6502b2a5
 def pareto_picture(result, *, highlight=None, width=420, height=260, title="Score against prediction time"):
     "Score over the time to predict 1,000 rows; a line joins the candidates that none beats in both."
     table = curves.pareto_points(result)
@@ -307,7 +308,7 @@ def pareto_picture(result, *, highlight=None, width=420, height=260, title="Scor
         body += text(plane.x(x) + 7, plane.y(r.value) - 5, _cut(r.label, 20), tone="ink" if r.front else "dim", weight=weight)
     return svg.svg(body, width=width, height=height, title=title, fluid=True)
 
-# %% ../../nbs/60_plots/27_model_pictures.ipynb #d799966f
+# %% ../../nbs/60_plots/27_model_pictures.ipynb #6a40aaf1
 def class_counts_picture(study, strategy=None, *, width=420, row=17, most=40, title=""):
     "Training rows of each class in each fold, before (outline) and after (filled) what a strategy does."
     strategy = curves.known_name(study, strategy)
@@ -315,7 +316,7 @@ def class_counts_picture(study, strategy=None, *, width=420, row=17, most=40, ti
     title = title or f"Training rows by class: {curves.labels_of(study).get(strategy, strategy)}"
     if counts.empty:
         return nothing("No rows counted", width=width, title=title)
-    classes, label = list(dict.fromkeys(counts["class"])), int(min(150, 0.36 * width))
+    common, label = counts.groupby("class")["before"].sum().idxmax(), int(min(150, 0.36 * width))
     top, y, body, fold = max(1.0, float(counts[["before", "after"]].max().max())), 2, "", None
     rows = list(counts[["class", "fold", "before", "after"]].itertuples(index=False, name=None))
     said = [f"{before:,.0f} → {after:,.0f}" if before != after else f"{before:,.0f}" for _, _, before, after in rows]
@@ -325,8 +326,8 @@ def class_counts_picture(study, strategy=None, *, width=420, row=17, most=40, ti
         head = f"fold {number}, " if number != fold else ""
         fold = number
         body += f"<g><title>{svg.html.escape(f'fold {number}, {kind}: {words}')}</title>"
-        body += text(label - 6, y + 12, _cut(f"{head}{kind}", int(label / 6.2)), tone="ink", anchor="end")
-        body += _rect(label, y + 3, after * scale, row - 6, "warn" if classes.index(kind) else "bar")
+        body += text(label - 6, y + 12, _cut(f"{head}{kind}", int(label / 6.8)), tone="ink", anchor="end")
+        body += _rect(label, y + 3, after * scale, row - 6, "bar" if kind == common else "warn")
         body += (f'<rect x="{label}" y="{y + 1.5}" width="{svg._n(max(1, before * scale))}" height="{row - 3}" fill="none" '
                  f'stroke="{svg.color("ink")}"/>')  # fmt: skip
         body += text(label + max(before, after) * scale + 6, y + 12, words) + "</g>"
@@ -364,7 +365,7 @@ def per_class_picture(table, *, figure="recall", width=420, title=""):
     title = title or f"{curves.metric_label(figure)} by class"
     return svg.bars(names, list(table[figure]), **limits, width=width, name_width=int(0.36 * width), title=title)
 
-# %% ../../nbs/60_plots/27_model_pictures.ipynb #a943a824
+# %% ../../nbs/60_plots/27_model_pictures.ipynb #d7e840a5
 def predicted_picture(result, model=None, *, points=300, width=420, height=280, title=""):
     "Observed over predicted values of one candidate, a sample of at most `points` rows; dashed: perfect."
     name = curves.known_name(result, model)
@@ -377,7 +378,7 @@ def predicted_picture(result, model=None, *, points=300, width=420, height=280, 
     body = plane.axes() + _line(plane.x(low), plane.y(low), plane.x(high), plane.y(high), "dim", dash="4 4")
     return svg.svg(body + _cloud(plane, x, y), width=width, height=height, title=title, fluid=True)
 
-
+# %% ../../nbs/60_plots/27_model_pictures.ipynb #6d086a6f
 def residuals_picture(result, model=None, *, points=300, width=420, height=240, title=""):
     "Residuals along the prediction of one candidate: a sample of rows, the median and the middle 80 % in ten groups."
     name = curves.known_name(result, model)

@@ -54,7 +54,7 @@ class ImbalanceLab(ModelLab):
         self.actions = _actions(self)
         self.prepare()
 
-# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #85f50bb7
+# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #949ed16b
 @patch
 def _open_settings(self: ImbalanceLab, first, strategies):
     "The controls that are not those of every lab of models."
@@ -79,7 +79,7 @@ def _open_settings(self: ImbalanceLab, first, strategies):
     column = self.controls["target"].check
     self.controls["target"].check = lambda value: self._asked_about(column(value))
 
-
+# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #22afe969
 @patch
 def _asked_about(self: ImbalanceLab, target):
     "`target`, if a question can be made of it; a text such as yes and no has an obvious positive label."
@@ -102,7 +102,7 @@ def _in_order(names):
     "Strategies in the order of STRATEGIES, with `none` always among them."
     return tuple(name for name in STRATEGIES if name in names or name == "none")
 
-
+# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #3c5b4f5c
 def alarm_budget(value):
     "A check: a whole number of rows, a share below 1 (also as `5 %`), or None for nothing."
     text = str(value).strip() if value is not None else ""
@@ -113,7 +113,7 @@ def alarm_budget(value):
         raise InputError("`alarm_budget` is a number of rows, or a share of them", got=repr(value), fix="Write 200, 0.05 or 5 %.")
     return number
 
-# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #16daead4
+# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #08fe7b25
 @patch(as_prop=True)
 def task(self: ImbalanceLab):
     "The task of the target as it is set now: binary, multiclass, regression or None."
@@ -138,7 +138,7 @@ def classes_error(self: ImbalanceLab):
     fix = "Choose a target with classes, or make one: is the quantity above a limit?"
     return InputError("imbalance is about classes", got=f"{self.controls['target'].value!r}, a quantity", fix=fix)
 
-
+# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #d78979c7
 @patch(as_prop=True)
 def known_strategies(self: ImbalanceLab):
     "Names of the strategies that can treat the target."
@@ -196,7 +196,7 @@ def check_ready(self: ImbalanceLab):
     if not self.has_classes:
         raise self.classes_error
 
-# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #5176d347
+# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #71c31cd0
 @patch(as_prop=True)
 def code(self: ImbalanceLab):
     "An expression over `data` (and `split` or `model`, where the lab was given them) that gives the same ImbalanceStudy."
@@ -226,7 +226,7 @@ def strategy_code(self: ImbalanceLab, name):
     except InputError as error:
         return code_block(f"# {error}\n")
 
-
+# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #82c7f3c9
 def candidate_name(model, strategy):
     "The name a strategy has among candidates: `hgb+smote`, and `hgb` for doing nothing."
     return model if strategy == "none" else f"{model}+{strategy}"
@@ -236,7 +236,7 @@ def candidate_variable(candidate):
     "A variable for a candidate."
     return candidate.replace("+", "_")
 
-# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #5f84316e
+# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #edf7d9a5
 @patch
 def run(self: ImbalanceLab, value=None):
     "Compare with the settings as they are now, in the background, and show it."
@@ -265,7 +265,7 @@ def stop(self: ImbalanceLab, value=None):
         timer.daemon = True
         timer.start()
 
-
+# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #7b2ea98e
 @patch
 def compute(self: ImbalanceLab, plan, split, *, watch, progress, cancel):
     "Call `compare_imbalance`; runs in the thread of the job."
@@ -293,7 +293,7 @@ def _renamed(board, model):
     labels = [strategy_label(n) if n.removesuffix("+calibrated") in STRATEGIES else n for n in names]
     return board.assign(model=names, label=labels)
 
-
+# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #3f6e5a16
 def strategy_of_candidate(name, model):
     "The strategy in the name of a candidate."
     return "none" if name == model else name.removeprefix(f"{model}+")
@@ -330,7 +330,7 @@ def partial(self: ImbalanceLab):
     table = pd.DataFrame({"strategy": names, "label": [strategy_label(n) for n in names], "state": "running", "average_precision": np.nan})
     return SimpleNamespace(table=table, oof=oof.dropna(subset=["y"]))
 
-# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #c7c87335
+# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #7bdacc54
 @patch
 def on_result(self: ImbalanceLab):
     "Select the advised strategy, until somebody selects another one."
@@ -353,7 +353,7 @@ def chosen(self: ImbalanceLab):
     "The strategy that goes into the recipe: the chosen one, else the advised one; None before a result."
     return self.controls["choice"].value or self.advised
 
-
+# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #1893a676
 @patch
 def reason_of(self: ImbalanceLab, name):
     "Why a strategy was dropped or failed, or what its fits warned of, in words; empty for nothing to say."
@@ -376,7 +376,7 @@ def has_predictions(self: ImbalanceLab, name):
     except InputError:
         return False
 
-# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #d9b8a423
+# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #e6f5814e
 @patch(as_prop=True)
 def shows_board(self: ImbalanceLab):
     "Whether the board is shown: while it runs, and after it was stopped."
@@ -407,7 +407,7 @@ def budget_share(self: ImbalanceLab):
     rows = sum(len(valid) for _, valid in self.split.folds) if self.split is not None else 0
     return value / rows if isinstance(value, int) and rows else value if value is not None and value <= 1 else None
 
-
+# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #ff01ff08
 @patch(as_prop=True)
 def rarest(self: ImbalanceLab):
     "The fewest rare rows that any fold examines; None where it is not known."

@@ -90,7 +90,7 @@ def against_none(row, measure, advice=None):
     better = (gap < 0) == curves.lower_is_better(measure)
     return ("better" if better else "worse"), ("ok" if better else "warn"), said
 
-# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #536c932c
+# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #64ca716b
 SHOWN = {
     "binary": ("average_precision", "log_loss", "recall_at_budget", "cost"),
     "multiclass": ("average_precision", "log_loss", "f1_macro", "balanced_accuracy"),
@@ -114,10 +114,11 @@ def columns_for(lab):
     hide.pop(lab.measure, None)
     heads = [Column(name=m, label=label[m], numeric=True, sort=True, hide=hide.get(m)) for m in sortable(lab)]
     words = f"{label[lab.measure]}, 95 %"
-    return [Column(name="name", label="strategy", strong=True), Column(name="interval", label=words, hide="middle"), *heads,
-            Column(name="against", label="against none"), Column(name="time", label="fit", numeric=True, hide="wide")]  # fmt: skip
+    first = [Column(name="name", label="strategy", strong=True), Column(name="against", label="against none")]
+    picture, time = Column(name="interval", label=words, hide="middle"), Column(name="time", label="fit", numeric=True, hide="wide")
+    return [*first, picture, *heads, time]
 
-
+# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #923040db
 def all_rows(lab):
     "The rows of the study's table as dicts, and one for each strategy that could not be fitted."
     rows = lab.result.table.to_dict("records")
@@ -140,7 +141,7 @@ def ordered_rows(lab):
 
     return sorted(rows, key=place)
 
-# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #4473595e
+# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #e4266608
 def study_rows(lab):
     "Strategy -> row of the table."
     rows, columns = ordered_rows(lab), columns_for(lab)
@@ -167,7 +168,7 @@ def _cells(lab, row, columns, scale):
         "time": time_text(row.get("fit_seconds")),
     }  # fmt: skip
 
-
+# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #6dc09454
 def verdict_chip(words, tone, said, advised, name):
     "The difference to doing nothing in one chip, with whether the strategy is advised."
     kept = {name: "advised", f"{name}+calibrated": "advised, calibrated"}.get(advised)
@@ -271,7 +272,7 @@ def _picture(lab, name, *args, pair=None, width=262, **options):
     except InputError as error:
         return tag("p", str(error), class_="mlt-dim")
 
-# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #5d68f308
+# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #3df6a89c
 def pictures_html(lab):
     "Curves of all strategies: of the study, or of the folds that are fitted so far."
     shown = lab.result if lab.shows_result else lab.partial
@@ -282,11 +283,12 @@ def pictures_html(lab):
     if lab.is_binary:
         drawn.append(("Caught over alarms", _all(lab, shown, "gain", {**options, "budget": lab.budget_share})))
     if lab.shows_result:
-        small = {"highlight": options["highlight"], "width": 400, "cell": 132, "most": 9}
+        small = {"highlight": options["highlight"], "width": 400, "cell": 132, "most": 9, "code": lab.curve_options.get("code")}
         drawn.append(("Calibration", _try(lambda: pictures.calibrations_picture(shown, **small))))
         if lab.is_binary:
             drawn.append(("Cost over threshold", _all(lab, shown, "cost", options)))
-    figures = [tag("figure", tag("figcaption", title), picture, data_key=title) for title, picture in drawn]
+    of = "" if lab.is_binary or not lab.shows_result else f", class {str(curves.class_names(shown)[lab.curve_options['code']])[:40]}"
+    figures = [tag("figure", tag("figcaption", title, of), picture, data_key=title) for title, picture in drawn]
     return tag("div", *figures, class_="mlt-pictures")
 
 
@@ -331,7 +333,7 @@ def body_html(lab):
         return split_panel(lab)
     return code_tab(lab) if lab.tab == "code" else result_html(lab)
 
-# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #c1fa1140
+# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #f33bcbc0
 def result_html(lab):
     "The board while it runs; the advice, the table and the card afterwards; the settings before."
     top = notices(lab)
@@ -360,7 +362,7 @@ def rows_html(lab):
         return live_rows(lab.board, selected=lab.selected, ended=lab.state == "stopped")
     return study_rows(lab) if lab.shows_result else {}
 
-
+# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #cae0c935
 def foot_html(lab):
     "Progress, or what was done."
     if lab.result is None or lab.job is None or lab.job.state != "done":
