@@ -60,12 +60,12 @@ class _Dispatch(dict):
             return own
         return self.lab.shown.actions.get(action, default)
 
-# %% ../../nbs/70_widgets/60_lab.ipynb #ec557737
+# %% ../../nbs/70_widgets/60_lab.ipynb #8bc6353d
 @patch
 def _adopt(self: Lab, step, lab):
     "Make a lab a step of this one: one lock, and redrawing goes through here."
     def refresh(*names):
-        self.refresh(*(names if self.step == step else ("steps",)))
+        self.refresh(*(names if self.step == step or not names else ("steps",)))
 
     lab.parent, lab._lock, lab.refresh = self, self._lock, refresh
     return lab
@@ -78,11 +78,20 @@ def _model_lab(self: Lab, step, kind):
     drop = {c: reason for c, (what, reason) in data_lab.decisions.items() if what == "drop"}
     if made is None or made[0] != data_lab.controls["table"].value:
         lab = kind(data_lab.data, recipe=data_lab.base_recipe, **self._store)
+        lab.wait_for = self._looking
         self._models[step] = made = (data_lab.controls["table"].value, self._adopt(step, lab))
     made[1].follow(data_lab.data, drop, data_lab._data_text)
     return made[1]
 
-# %% ../../nbs/70_widgets/60_lab.ipynb #60f7b0d8
+# %% ../../nbs/70_widgets/60_lab.ipynb #0b56db24
+@patch
+def _looking(self: Lab):
+    "In words that the exact profile is not there yet; empty once it is, or once somebody stopped it."
+    running, result = self.profile_lab.job.state == "running", self.profile_lab.result
+    unfinished = running and (result is None or result.preview or self.profile_lab.stale)
+    return "The profile of the data is still being made; columns that leak are left out when it is done." if unfinished else ""
+
+
 @patch(as_prop=True)
 def validation_lab(self: Lab):
     "The step that compares candidates."

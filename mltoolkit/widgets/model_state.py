@@ -87,7 +87,7 @@ def split_arguments(controls):
         values["test_size"] = SPLIT_DEFAULTS["test_size"]
     return {name: value for name, value in values.items() if value != SPLIT_DEFAULTS[name]}
 
-# %% ../../nbs/70_widgets/45_model_state.ipynb #a2b23ec7
+# %% ../../nbs/70_widgets/45_model_state.ipynb #5eb86bc1
 class ModelLab(LabWidget):
     """What the labs that fit models have in common. A subclass adds controls and says what is computed in `compute`.
 
@@ -112,6 +112,7 @@ class ModelLab(LabWidget):
         self._asked = self._answered = self._result = None
         self.asides = {}  # (what, model) -> Job, for what is looked at on demand
         self.given_split, self.source_text = split, None  # source_text: the expression for the data, where another lab gives them
+        self.wait_for = lambda: ""  # what has to be finished elsewhere before a run makes sense, in words
         self._open_controls(drop)
         self.saver = RecipeSaver(self.to_recipe, self._path or f"{slug(self.base.name)}.yaml")
 
@@ -292,12 +293,14 @@ def _on_job(self: ModelLab, job, plan):
         self.refresh()
     self.republish()
 
-# %% ../../nbs/70_widgets/45_model_state.ipynb #4d554ff1
+# %% ../../nbs/70_widgets/45_model_state.ipynb #a77367c8
 @patch
 def check_ready(self: ModelLab):
-    "InputError where a run would be pointless: no target, a split that could not be made."
+    "InputError where a run would be pointless: no target, columns still being looked at, a split that could not be made."
     if self.controls["target"].value is None:
         raise InputError("models need a target", got="none", fix="Choose the column to predict.")
+    if self.wait_for():
+        raise InputError("models are fitted after their columns were looked at", got=self.wait_for(), fix="Wait a moment.")
     if self.split_error is not None:
         raise self.split_error
 

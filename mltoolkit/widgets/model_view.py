@@ -355,23 +355,25 @@ def model_head(lab, *more):
     "The head of a lab of models. `more`: chips behind those of the split."
     return head_facts(lab) + chips([c for c in (checks_chip(lab.split), *more) if c is not None])
 
-# %% ../../nbs/70_widgets/50_model_view.ipynb #3f160ea1
+# %% ../../nbs/70_widgets/50_model_view.ipynb #df673a4f
 def bar_of(lab, items, *, run="Run", again="Run again"):
     "Tabs and the primary action, on every tab. `items`: pairs (name, label)."
     if lab.saving:
         return tag("b", "Save to recipe")
     state = lab.state
-    blocked = {"running": "It is running.", "empty": "First choose a target."}.get(state, False)
+    blocked = {"running": "It is running.", "empty": "First choose a target."}.get(state, False) or lab.wait_for() or False
     primary = state != "done"
     label = {"stopped": "Go on", "error": "Try again"}.get(state, again if lab.result is not None else run)
     press = button(label, "run", kind="primary" if primary else "plain", disabled=blocked)
     save = button("Save to recipe", "save-open", kind="plain" if primary else "primary", disabled=blocked if state == "empty" else False)
     return tabs(items, lab.tab) + actions(press, save)
 
-# %% ../../nbs/70_widgets/50_model_view.ipynb #dc1a270a
+# %% ../../nbs/70_widgets/50_model_view.ipynb #953544af
 def notices(lab):
     "What has to be known before a result is read, as a list."
     job, out = lab.job, []
+    if lab.wait_for():
+        out.append(notice("Looking for leaks.", lab.wait_for()))
     if lab.split_error is not None:
         out.append(error_panel(lab.split_error, title="The split could not be made"))
     if job is not None and job.state == "failed" and job.error is not lab.split_error:

@@ -1,5 +1,6 @@
 "The validation lab: what it asks for, what it shows while it runs, what comes out, what is refused."
 
+import threading
 import time
 from types import SimpleNamespace
 
@@ -405,6 +406,28 @@ def test_small_parts():
     assert "<circle" in fold_dots(2, 5) and "<rect" in fold_dots(20, 50, "running") and "circle" not in fold_dots(0, 0)
     assert live_rows(None) == {}
     assert model_state.split_arguments(model_state.split_controls({"kind": "grouped", "gap": "1D"})) == {"kind": "grouped"}
+
+
+def test_no_model_is_fitted_before_the_leaks_are_known(flights_small, here, monkeypatch):
+    from mltoolkit.widgets import profile_state
+
+    go, real = threading.Event(), profile_state._profile
+
+    def late(lab, plan, *, progress, cancel):
+        go.wait(30)
+        return real(lab, plan, progress=progress, cancel=cancel)
+
+    monkeypatch.setattr(profile_state, "_profile", late)
+    lab = mlt.Lab(flights_small, n_jobs=1)
+    lab.handle("step", "validation")
+    lab.validation_lab.split_job.wait(60)
+    lab.handle("run")
+    assert "after their columns were looked at" in lab.problem and lab.validation_lab.job is None
+    assert "Looking for leaks." in html(lab)["body"] and 'aria-disabled="true"' in html(lab)["bar"]
+    go.set()
+    lab.profile_lab.job.wait(60)
+    assert "Looking for leaks." not in html(lab)["body"] and {"arr_delay", "dep_delay"} <= set(lab.validation_lab.params["drop"])
+    lab.validation_lab.check_ready()
 
 
 def test_the_lab_has_steps_that_follow_the_data(flights_small, here):
