@@ -90,7 +90,7 @@ def against_none(row, measure, advice=None):
     better = (gap < 0) == curves.lower_is_better(measure)
     return ("better" if better else "worse"), ("ok" if better else "warn"), said
 
-# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #64ca716b
+# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #38134b65
 SHOWN = {
     "binary": ("average_precision", "log_loss", "recall_at_budget", "cost"),
     "multiclass": ("average_precision", "log_loss", "f1_macro", "balanced_accuracy"),
@@ -112,7 +112,8 @@ def columns_for(lab):
     hide = {"recall_at_budget": "wide", "cost": "middle", "log_loss": "narrow", "balanced_accuracy": "wide"}
     label = {m: _HEADS.get(m, curves.metric_label(m)) for m in (*sortable(lab), lab.measure)}
     hide.pop(lab.measure, None)
-    heads = [Column(name=m, label=label[m], numeric=True, sort=True, hide=hide.get(m)) for m in sortable(lab)]
+    order = sorted(sortable(lab), key=lambda m: m != lab.measure)  # the one sorted by comes first
+    heads = [Column(name=m, label=label[m], numeric=True, sort=True, hide=hide.get(m)) for m in order]
     words = f"{label[lab.measure]}, 95 %"
     first = [Column(name="name", label="strategy", strong=True), Column(name="against", label="against none")]
     picture, time = Column(name="interval", label=words, hide="middle"), Column(name="time", label="fit", numeric=True, hide="wide")
@@ -168,11 +169,11 @@ def _cells(lab, row, columns, scale):
         "time": time_text(row.get("fit_seconds")),
     }  # fmt: skip
 
-# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #6dc09454
+# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #c34c23fa
 def verdict_chip(words, tone, said, advised, name):
     "The difference to doing nothing in one chip, with whether the strategy is advised."
     kept = {name: "advised", f"{name}+calibrated": "advised, calibrated"}.get(advised)
-    words = ", ".join(w for w in (words, kept) if w)
+    words = ", ".join(w for w in (words if words != "reference" or not kept else "", kept) if w)
     return chip(words, "ok" if kept else tone, title=said) if words else tag("span")
 
 
@@ -243,7 +244,7 @@ def _sections(lab, name, row):
     return [*out, _section("Fold by fold", _picture(lab, "folds_picture", metric=lab.measure, highlight=name), key="folds"),
             _section("Code", lab.strategy_code(name), key="code")]  # fmt: skip
 
-# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #733ae6ce
+# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #da158327
 def _section(title, inside, *, key, open_=False):
     return tag("details", tag("summary", title), inside, class_="mlt-fold", data_key=key, open=open_)
 
@@ -257,11 +258,16 @@ def _figures(row):
             continue
         ends = [row.get(f"{name}_{end}") for end in ("lower", "upper")]
         if all(map(is_known, ends)):
-            value = tag("span", f"{value:.3f} ", tag("small", f"{ends[0]:.3f} to {ends[1]:.3f}", class_="mlt-dim"))
+            value = tag("span", f"{value:.3f} ", tag("small", _short_range(*ends), class_="mlt-dim"))
         pairs.append((_HEADS.get(name) or curves.metric_label(name), value))
     return key_values([*pairs, ("fit", time_text(row.get("fit_seconds")))])
 
 
+def _short_range(low, high):
+    "An interval with three digits and without the nought before the point: a card is narrow."
+    return " to ".join(f"{end:.3f}".removeprefix("0") for end in (low, high))
+
+# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #beda4e1b
 def _picture(lab, name, *args, pair=None, width=262, **options):
     "A picture of the study; `pair`: the strategy that is drawn beside doing nothing. What cannot be drawn is said."
     if pair is not None:
