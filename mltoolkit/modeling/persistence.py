@@ -197,7 +197,7 @@ def _as_text(column, expected, notes):
         raise InputError(f"{expected['column']!r} must hold text, as in training", got=repr(_plain(wrong)), fix="Convert it first.")
     return column.astype("str") if len(known) else column.astype(object)
 
-# %% ../../nbs/30_modeling/70_persistence.ipynb #40da28b8
+# %% ../../nbs/30_modeling/70_persistence.ipynb #6298d911
 _TREES = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor", "sklearn.tree._tree.Tree",
           "sklearn._loss.link.LogitLink", "sklearn._loss.loss.HalfBinomialLoss")  # fmt: skip
 _NEIGHBOURS = ("sklearn.neighbors._kd_tree.KDTree", "sklearn.metrics._dist_metrics.EuclideanDistance64")
@@ -205,7 +205,8 @@ _FOLDS = ("sklearn.model_selection._split.KFold", "sklearn.model_selection._spli
 _CALIBRATION = ("sklearn.calibration._CalibratedClassifier", "sklearn.calibration._SigmoidCalibration")
 _OPTIONAL = ("collections.OrderedDict", "lightgbm.basic.Booster", "lightgbm.sklearn.LGBMClassifier", "lightgbm.sklearn.LGBMRegressor",
              "xgboost.core.Booster", "xgboost.sklearn.XGBClassifier", "xgboost.sklearn.XGBRegressor")  # fmt: skip
-_OURS = ("encoders.DateParts", "encoders.TextParts", "resampling.Resample", "resampling.PriorCorrection", "resampling.AnomalyClassifier")
+_OURS = ("encoders.DateParts", "encoders.TextParts", "resampling.Resample", "resampling.PriorCorrection", "resampling.AnomalyClassifier",
+         "resampling.BalancedWeights")  # fmt: skip
 
 # %% ../../nbs/30_modeling/70_persistence.ipynb #90cc812b
 _IMBLEARN = (

@@ -156,14 +156,3 @@ ENCODINGS = {"linear": _linear, "dense": _dense, "tree": _tree}
 def encode(encoding, columns, *, task="binary", random_state=0):
     "The steps, as a list of (name, Call), that encode the ColumnKinds `columns` for a family: 'linear', 'dense' or 'tree'."
     return ENCODINGS[encoding](columns, task, random_state)
-
-# %% ../../nbs/30_modeling/10_preprocessing.ipynb #6598e194
-_MOVED = ("MODELS", "Model", "describe", "import_lines", "make_pipeline_for", "pipeline_code")
-
-
-def __getattr__(name):
-    if name in _MOVED:
-        return getattr(importlib.import_module("mltoolkit.modeling.candidates"), name)
-    if name in ("build", "imports", "source"):
-        return getattr(importlib.import_module("mltoolkit.modeling.calls"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,7 +11,7 @@ import pytest
 import mltoolkit as mlt
 from mltoolkit.core import Cancel, Cancelled, InputError, Result
 from mltoolkit.data.dataset import Dataset
-from mltoolkit.modeling.preprocessing import make_pipeline_for
+from mltoolkit.modeling.candidates import make_pipeline_for
 
 RNG = np.random.default_rng(0)
 N = 600

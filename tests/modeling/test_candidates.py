@@ -14,7 +14,7 @@ from sklearn.svm import LinearSVC
 
 from mltoolkit.core import InputError
 from mltoolkit.modeling import candidates
-from mltoolkit.modeling.calls import build, steps_of
+from mltoolkit.modeling.calls import steps_of
 from mltoolkit.modeling.candidates import (
     MODELS,
     PRESETS,
@@ -262,14 +262,6 @@ class Bare:
 def test_estimators_that_cannot_do_the_task(model, task, words):
     with pytest.raises(InputError, match=words):
         make_pipeline_for(model, X, task=task)
-
-
-def test_the_names_that_lived_in_preprocessing():
-    from mltoolkit.modeling import preprocessing
-
-    assert preprocessing.MODELS is MODELS and preprocessing.make_pipeline_for is make_pipeline_for and preprocessing.build is build
-    with pytest.raises(AttributeError, match="nonsense"):
-        preprocessing.nonsense
 
 
 def test_columns_may_be_given_as_four_lists():

@@ -264,7 +264,7 @@ def test_columns_of_the_recipe_must_be_in_the_table(recipe, flights_small):
 
 
 def test_every_model_of_the_floor_below_can_be_named(recipe):
-    from mltoolkit.modeling.preprocessing import MODELS
+    from mltoolkit.modeling.candidates import MODELS
 
     assert recipe.with_params({"train.models": list(MODELS)}).train.models == tuple(MODELS)
 
