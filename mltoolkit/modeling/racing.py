@@ -25,12 +25,12 @@ def clustered_gap(losses, leader, blocks):
     variance = n_blocks / (n_blocks - 1) * float(sums @ sums) / len(difference) ** 2
     return gap, variance**0.5, n_blocks
 
-# %% ../../nbs/30_modeling/29_racing.ipynb #9b7e86f5
+# %% ../../nbs/30_modeling/29_racing.ipynb #5eec9952
 MIN_BLOCKS = 5
 
 
 def beaten(losses, blocks, *, z=3.0, keep=()):
-    """Who is dropped: a list of dicts model, gap, standard_error, z (how many standard errors), leader.
+    """Who is dropped: a list of dicts model, gap, standard_error, z (how many standard errors), leader; the worst first.
 
     `losses`: dict name -> losses (n,) of those still running, on the same rows. `blocks`: a code a row. `keep`: never dropped.
     """
@@ -38,12 +38,18 @@ def beaten(losses, blocks, *, z=3.0, keep=()):
     order = sorted(losses, key=means.get)  # equal ones stay in the order given
     leader, found = order[0], []
     for name in reversed(order[1:]):
-        gap, error, n_blocks = clustered_gap(losses[name], losses[leader], blocks)
+        gap, error, n_blocks = max(_gaps(losses[name], losses[leader], blocks), key=lambda g: g[0] / g[1] if g[1] else np.inf)
         if name not in keep and n_blocks >= MIN_BLOCKS and gap > 1e-12 and gap > z * error:
             found.append({"model": name, "gap": gap, "standard_error": error, "z": gap / error if error else np.inf, "leader": leader})
     running = [name for name in losses if name not in keep]
     spare = max(0, len(running) - 2)  # the worst come first, so the two best stay
     return found[:spare]
+
+
+def _gaps(losses, leader, blocks):
+    "The gap as it is, and with the losses cut at the leader's largest."
+    yield clustered_gap(losses, leader, blocks)
+    yield clustered_gap(np.minimum(losses, np.max(leader)), leader, blocks)
 
 
 def checked_z(race):

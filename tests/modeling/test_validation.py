@@ -59,7 +59,7 @@ def by_hand(data, model, split, task):
     parts, features = [], data.features
     y = data.y.to_numpy()
     for train, valid in split.folds:
-        pipeline = make_pipeline_for(model, data.frame[features].iloc[split.development].reset_index(drop=True), task=task)
+        pipeline = make_pipeline_for(model, data.frame[features], task=task)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             pipeline.fit(data.frame[features].iloc[train], y[train])
@@ -71,7 +71,8 @@ def by_hand(data, model, split, task):
 def test_equal_to_plain_scikit_learn_for_every_estimator(task):
     data = table(task, n=200)
     split = mlt.split(data, n_splits=2)
-    names = [n for n in available_models(task) if n not in ("hgb_early", "easy_ensemble", "rus_boost")]
+    slow = ("hgb_early", "easy_ensemble", "rus_boost", *(("random_forest", "balanced_forest", "xgboost") if task == "multiclass" else ()))
+    names = [n for n in available_models(task) if n not in slow]
     found = quiet(data, names, split, n_jobs=1)
     assert not found.failed and found.complete and set(found.states.values()) == {"done"}
     for name in names:
@@ -107,10 +108,10 @@ def own_pipelines():
     }
 
 
-@pytest.mark.parametrize("options", [{"n_jobs": 1}, {"executor": "processes", "n_jobs": 2}, {"executor": "threads", "n_jobs": 2}])
+@pytest.mark.parametrize("options", [{"n_jobs": 1}, {"executor": "processes", "n_jobs": 2}])
 def test_own_pipelines_give_what_they_give_alone(options):
-    data = table()
-    split, own = folds_of(data), own_pipelines()
+    data = table(n=200)
+    split, own = mlt.split(data, n_splits=2), own_pipelines()
     found = quiet(data, {**own, "hgb": "hgb", "hgb+smote": "hgb+smote"}, split, **options)
     assert not found.failed
     for name in found.models:
@@ -204,7 +205,7 @@ class Mortal(LogisticRegression):
 
 
 def test_a_killed_process_costs_time_and_what_always_kills_its_process_is_named(tmp_path):
-    data = table()
+    data = table(n=200)
     models = {"a": LogisticRegression(), "mortal": Mortal(str(tmp_path / "marker")), "deadly": Mortal(), "b": GaussianNB()}
     found = quiet(data, models, executor="processes", n_jobs=2)
     assert list(found.failed) == ["deadly"] and "process was ended again and again" in found.failed["deadly"]
@@ -360,6 +361,14 @@ def test_who_is_dropped():
     assert [r["model"] for r in beaten(losses_of(a=0.0, far=0.5, farther=0.6), rows)] == ["farther"]
     twins = losses_of(a=0.0)["a"]
     assert beaten({"a": twins, "b": twins, "c": twins, "d": twins.copy()}, rows) == []
+
+
+def test_a_few_enormous_losses_do_not_protect():
+    losses, rows = losses_of(best=0.0, near=0.001, spiky=0.05, lucky=0.0), np.arange(400)
+    losses["spiky"][:3] = 36.0  # certain, and wrong
+    losses["lucky"][:2] = 36.0  # as good as the best, but for two rows: that may be chance
+    gap, error, _ = clustered_gap(losses["spiky"], losses["best"], rows)
+    assert gap < 3 * error and [row["model"] for row in beaten(losses, rows)] == ["spiky"]
 
 
 @pytest.mark.parametrize(("race", "z"), [(False, None), (None, None), (True, 3.0), ("auto", 3.0), (2, 2.0)])
