@@ -47,7 +47,7 @@ class TrainGap(Result):
     def summary(self):
         return dict(zip(self.table["model"].astype(str), self.table["verdict"].astype(str)))
 
-# %% ../../nbs/30_modeling/44_generalisation.ipynb #0c7e6edb
+# %% ../../nbs/30_modeling/44_generalisation.ipynb #4f25899d
 _ADVICE = {
     "the same on both": "nothing to regularise. If it is not good enough, it needs better features or a more flexible model.",
     "learns little": "little more than the base rate is found. Look for better features, or a more flexible model.",
@@ -68,7 +68,7 @@ def _verdict(lower, learned, kept):
         return "memorises and misleads"
     return "memorises" if np.isfinite(kept) and kept < 0.5 else "a gap that costs little"
 
-
+# %% ../../nbs/30_modeling/44_generalisation.ipynb #45c3d14d
 def train_gap(comparison, data=None, *, n_resamples=400, random_state=0):
     """The gap between training and validation loss of every model of a Comparison, and what to do about it: a TrainGap.
 
@@ -211,7 +211,7 @@ def _drift(development, other, features):
     changed = [row["column"] for row in drift.columns if row["status"] == "type changed"]
     return frame, remarks + ([f"{', '.join(changed[:3])} changed type."] if changed else [])
 
-# %% ../../nbs/30_modeling/44_generalisation.ipynb #c3c31693
+# %% ../../nbs/30_modeling/44_generalisation.ipynb #20f162f1
 def _common(development, other, features):
     "A remark on rows that both tables have."
     same = [c for c in features if str(development.frame[c].dtype) == str(other.frame[c].dtype)]
@@ -222,7 +222,7 @@ def _common(development, other, features):
     n = int(hashes.isin(both[0]).sum())
     return [f"{n:,} of {len(other):,} external rows have the same features as a development row; they are no evidence."] if n else []
 
-
+# %% ../../nbs/30_modeling/44_generalisation.ipynb #3d2d6e41
 def on_external(model, data, external, *, split=None, comparison=None, scoring=None, drop=(), random_state=0):
     """The score of `model` on `external`, a table with the same features and target from another source: an ExternalScore.
 

@@ -34,7 +34,7 @@ def finding(step, code, message, *, severity=None):
     usual, fix = CODES[code]
     return {"step": step, "code": code, "severity": severity or usual, "message": message, "fix": fix}
 
-# %% ../../nbs/30_modeling/41_inspection.ipynb #e1faa4ec
+# %% ../../nbs/30_modeling/41_inspection.ipynb #4c74e539
 def _is_estimator(value):
     return hasattr(value, "fit") and hasattr(value, "get_params") and not isinstance(value, type)
 
@@ -66,7 +66,7 @@ def parts(estimator, path=""):
         for name, inner in _inner(estimator):
             yield from parts(inner, f"{path}/{name}" if path else name)
 
-
+# %% ../../nbs/30_modeling/41_inspection.ipynb #233eff90
 def _is_frozen(estimator):
     return type(estimator).__name__ == "FrozenEstimator"
 
@@ -99,7 +99,7 @@ def _kept_by_clone(path, estimator):
         return [finding(path, "MLT627", f"{name} is fitted already")]
     return []
 
-# %% ../../nbs/30_modeling/41_inspection.ipynb #d20da84d
+# %% ../../nbs/30_modeling/41_inspection.ipynb #69952678
 def carried(function, depth=0):
     "(where, value) for what a function brings along: what it is bound to, closes over, has as a default, or uses as a global name."
     if depth > 3 or isinstance(function, type) or _is_library(function):
@@ -130,7 +130,7 @@ def _names(code):
 
 _LIBRARIES = {"numpy", "pandas", "scipy", "sklearn", "imblearn", "polars", "math", "builtins", "lightgbm", "xgboost", "mltoolkit"}
 
-
+# %% ../../nbs/30_modeling/41_inspection.ipynb #be542d01
 def _is_library(thing):
     "Whether a function (not a method of some object) or a class was written in a library."
     bound = getattr(thing, "__self__", None)
@@ -138,7 +138,7 @@ def _is_library(thing):
         return False
     return (getattr(thing, "__module__", None) or "builtins").split(".")[0] in _LIBRARIES
 
-# %% ../../nbs/30_modeling/41_inspection.ipynb #6acb6311
+# %% ../../nbs/30_modeling/41_inspection.ipynb #42d8de52
 MANY = 20  # so many numbers are data; fewer may be settings
 
 
@@ -163,7 +163,7 @@ def _size(value):
         return f"a sparse matrix of shape {value.shape}", value.shape[0] * value.shape[1], None
     return None
 
-
+# %% ../../nbs/30_modeling/41_inspection.ipynb #80255d63
 def _levels(X):
     "Column -> its levels, for the columns of X with 5 levels or more that are not continuous numbers."
     found = {}
@@ -172,7 +172,7 @@ def _levels(X):
             found[name] = set(X[name].dropna().unique().tolist())
     return found
 
-# %% ../../nbs/30_modeling/41_inspection.ipynb #d8354f91
+# %% ../../nbs/30_modeling/41_inspection.ipynb #cca63413
 def _data_in(path, where, value, levels, n_rows):
     "The finding for one value that a step holds, or None."
     if _is_estimator(value):
@@ -195,7 +195,7 @@ _SETTINGS = {"steps", "transformers", "transformer_list", "estimators", "categor
              "classes", "categorical_features", "class_weight", "param_grid", "param_distributions", "alphas", "Cs", "l1_ratio",
              "l1_ratios"}  # fmt: skip
 
-
+# %% ../../nbs/30_modeling/41_inspection.ipynb #e92c9448
 def _held(path, estimator, levels, n_rows):
     "MLT623 and MLT624: data and fitted objects among the parameters, attributes and functions of an estimator."
     parameters = _parameters(estimator)

@@ -23,7 +23,7 @@ from .validation import feature_names
 # %% auto #0
 __all__ = ['nested_rows', 'LearningCurve', 'learning_curve']
 
-# %% ../../nbs/30_modeling/43_learning.ipynb #49b4fb8b
+# %% ../../nbs/30_modeling/43_learning.ipynb #849ca01d
 def _even_order(y, rng):
     "Rows in an order whose every prefix has about the shares of `y` (classes), or at random (numbers)."
     order = rng.permutation(len(y))
@@ -52,7 +52,7 @@ def nested_rows(kind, y, sizes, *, times=None, groups=None, rng):
         order, counts = _even_order(y, rng), [max(1, round(s * n)) for s in sizes]
     return [np.sort(order[:count]) for count in counts]
 
-
+# %% ../../nbs/30_modeling/43_learning.ipynb #c70b4817
 def _number(moment):
     return moment.astype("int64") if isinstance(moment, np.datetime64) else float(moment)
 
@@ -105,7 +105,7 @@ def _gain(sizes, scores, draws, sign):
     lower, upper = interval(sign * (draws[-2] - draws[-1]))
     return {"start": sizes[-2], "end": sizes[-1], "value": float(sign * (scores[-2] - scores[-1])), "lower": lower, "upper": upper}
 
-# %% ../../nbs/30_modeling/43_learning.ipynb #4d071def
+# %% ../../nbs/30_modeling/43_learning.ipynb #c862dc13
 @patch(as_prop=True)
 def sentence(self: LearningCurve):
     "Whether more rows would help, as far as these folds can tell."
@@ -130,7 +130,7 @@ def sentence(self: LearningCurve):
 def _figure(value):
     return f"{value:.3g}"
 
-
+# %% ../../nbs/30_modeling/43_learning.ipynb #1e001f68
 def _outlook_text(outlook, verb):
     if not outlook:
         return ""
@@ -165,7 +165,7 @@ def learning_curve(data, model="hgb", split=None, *, sizes=(0.1, 0.2, 0.4, 0.7, 
     figures = _curve(data, rows, by_size, pd.DataFrame(fits), sizes, metric, random_state)
     return LearningCurve(**figures, **names, fits=pd.DataFrame(fits), lower_is_better=metric.lower_is_better, kind=split.kind)
 
-# %% ../../nbs/30_modeling/43_learning.ipynb #aa71ccef
+# %% ../../nbs/30_modeling/43_learning.ipynb #4d9bfd3b
 def _checked_sizes(sizes):
     try:
         found = sorted({float(s) for s in sizes})
@@ -189,7 +189,7 @@ def _parts(data, split, train, sizes, rng):
         groups = pd.factorize(data.frame[data.group].iloc[train], use_na_sentinel=False)[0]
     return [train[part] for part in nested_rows(split.kind, y, sizes, times=times, groups=groups, rng=rng)]
 
-
+# %% ../../nbs/30_modeling/43_learning.ipynb #bdb96a41
 def _fit(data, features, model, part, valid, metric, random_state):
     "(score, score on the training rows, prediction) of one fit; nan where the part has one value of the target only."
     y, n_classes = data.take(np.concatenate([part, valid])).y.to_numpy(), len(data.classes) or 2

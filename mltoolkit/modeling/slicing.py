@@ -21,7 +21,7 @@ from .metrics import Evaluator, metric_of, row_losses, score_prediction
 __all__ = ['Examined', 'examined', 'constant_score', 'TimeScores', 'by_time', 'segment_levels', 'adjusted', 'SegmentScores',
            'by_segment']
 
-# %% ../../nbs/30_modeling/43_slicing.ipynb #130a1ae8
+# %% ../../nbs/30_modeling/43_slicing.ipynb #ac3dcca7
 class Examined(NamedTuple):
     "Rows examined out of fold: positions in the data, target, prediction, blocks, metric, task, classes, model, label."
 
@@ -40,7 +40,7 @@ class Examined(NamedTuple):
         found = score_prediction(self.y[at], self.prediction[at], [self.metric], task=self.task, classes=self.classes)
         return float(found[self.metric.name])
 
-
+# %% ../../nbs/30_modeling/43_slicing.ipynb #7e30777a
 def examined(comparison, data, model=None, scoring=None):
     "The out-of-fold rows of one model (default: the best) of a Comparison of `data`."
     oof, task = comparison.oof, getattr(comparison, "task", None) or data.task
@@ -193,7 +193,7 @@ def sentence(self: TimeScores):
         return f"{text} Its skill against the base rate of the same rows does not: the question gets harder, not the model older."
     return text
 
-# %% ../../nbs/30_modeling/43_slicing.ipynb #b49de904
+# %% ../../nbs/30_modeling/43_slicing.ipynb #65f73303
 def _level_text(value):
     return str(value)[:60] or "(empty)"
 
@@ -214,7 +214,7 @@ def _plain_levels(column, hidden):
     names = [f"level {k + 1}" if hidden else _level_text(values[i]) for k, i in enumerate(order)]
     return np.where(codes < 0, -1, np.argsort(order)[codes] if len(order) else codes), names
 
-
+# %% ../../nbs/30_modeling/43_slicing.ipynb #95c6c33d
 def segment_levels(column, *, min_rows=100, hidden=False):
     "(code of each row, names of the levels): months of times, quarters of numbers, else levels; rare ones together, missing last."
     if column.dtype.kind == "M" or isinstance(column.dtype, pd.DatetimeTZDtype):
@@ -243,7 +243,7 @@ def adjusted(p, correction="holm"):
         out[order] = np.minimum(1.0, np.minimum.accumulate((p[order] * m / np.arange(1, m + 1))[::-1])[::-1])
     return out
 
-# %% ../../nbs/30_modeling/43_slicing.ipynb #b334b9e1
+# %% ../../nbs/30_modeling/43_slicing.ipynb #e36b12b1
 def _segment_draws(e, at, weights):
     "Differences of the metric between the rows `at` and all others, over draws of blocks: arrays (of the segment, of the rest)."
     if e.metric.by_row:
@@ -270,7 +270,7 @@ def _segment_row(e, at, weights, sign):
             "difference": difference, "difference_lower": low, "difference_upper": high, "p_value": _two_sided(difference, error),
             "skill": _skill(score, e.y[at], e.metric, e.task, e.classes)}  # fmt: skip
 
-
+# %% ../../nbs/30_modeling/43_slicing.ipynb #98a87e78
 def _two_sided(difference, error):
     from scipy.stats import norm
 
@@ -314,7 +314,7 @@ class SegmentScores(Result):
 
     overall_skill: float = float("nan")
 
-# %% ../../nbs/30_modeling/43_slicing.ipynb #22894363
+# %% ../../nbs/30_modeling/43_slicing.ipynb #dcb57c11
 def by_segment(comparison, data, columns=None, *, model=None, scoring=None, min_rows=100, correction="holm", n_resamples=200,
                random_state=0):  # fmt: skip
     """The score of one model (default: the best) in every level of `columns`, each compared with all other rows: a SegmentScores.
@@ -348,7 +348,7 @@ def by_segment(comparison, data, columns=None, *, model=None, scoring=None, min_
                          correction=correction or "none", model=e.model, label=e.label, metric=e.metric.name,
                          metric_label=e.metric.label, lower_is_better=e.metric.lower_is_better)  # fmt: skip
 
-
+# %% ../../nbs/30_modeling/43_slicing.ipynb #60347e7d
 def _segment_columns(data, comparison, columns):
     if columns is None:
         used = [c for c in getattr(comparison, "features", data.features) if c in data.frame.columns]
