@@ -1,6 +1,6 @@
 """How often `compare_scores` claims what is not so, and how often its intervals cover: simulation with known truth.
 
-`python benchmarks/modeling/inference.py` prints one JSON object (about three minutes of one core); `--markdown` prints a table.
+`python benchmarks/modeling/inference.py` prints one JSON object (about four minutes of one core); `--markdown` prints a table.
 
 In each replicate a small table is drawn, two (or four) learners are cross-validated on it, and their out-of-fold predictions are
 compared. The learners are exchangeable: each has columns of its own that are worth the same, so that their expected losses are equal
@@ -36,7 +36,6 @@ class Scenario(NamedTuple):
     day: int = 1  # rows a day; folds are made of days, and days are blocks
     weaker: float = 1.0  # factor on the signal of the second learner; below 1 the first is better
     heavy: bool = False  # noise of least squares is Student's t with 5 degrees of freedom
-    replicates: float = 1.0  # share of the replicates asked for
 
 
 SCENARIOS = [
@@ -143,8 +142,7 @@ def fold_t(differences, factor):
 
 def simulate(scenario, replicates, random_state=0):
     "One row of the results."
-    n = max(20, round(replicates * scenario.replicates))
-    rng = np.random.default_rng([random_state, SCENARIOS.index(scenario)])
+    n, rng = replicates, np.random.default_rng([random_state, SCENARIOS.index(scenario)])
     claims, plain, corrected, tables, between = 0, 0, 0, [], []
     for _ in range(n):
         with warnings.catch_warnings():
