@@ -89,7 +89,7 @@ class Threads(Inline):
     def close(self, *, kill=False):
         self._pool.shutdown(wait=not kill, cancel_futures=True)
 
-# %% ../../nbs/30_modeling/28_executors.ipynb #b4a923de
+# %% ../../nbs/30_modeling/28_executors.ipynb #a840cdee
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
 _idle, _idle_lock, _loaded = [], threading.Lock(), {}
 
@@ -126,7 +126,7 @@ def _in_worker(function, args, keywords, keep):
     joblib.dump(value, keep)
     return None
 
-
+# %% ../../nbs/30_modeling/28_executors.ipynb #033a23f1
 def _watch_parent(parent):
     "In a worker: end when the parent is gone."
 
@@ -148,7 +148,7 @@ def _take_pool(n_workers):
             return entry[2]
     return ProcessPoolExecutor(n_workers, timeout=120, env=ONE_THREAD, initializer=_watch_parent, initargs=(os.getpid(),))
 
-# %% ../../nbs/30_modeling/28_executors.ipynb #728d82a9
+# %% ../../nbs/30_modeling/28_executors.ipynb #6eb2b190
 class Processes(Inline):
     "Runs calls in `n_workers` processes of this machine."
 
@@ -176,25 +176,29 @@ class Processes(Inline):
     def drop(self, handle):
         Path(handle.path).unlink(missing_ok=True)
 
-    def start(self, name, function, *args, keep=False, **keywords):
-        kept = _Kept(self._new_path()) if keep else None
-        self._waiting.append((name, kept, (function, args, keywords, kept and kept.path)))
-        self._pump()
+# %% ../../nbs/30_modeling/28_executors.ipynb #77efaf7a
+@patch
+def start(self: Processes, name, function, *args, keep=False, **keywords):
+    kept = _Kept(self._new_path()) if keep else None
+    self._waiting.append((name, kept, (function, args, keywords, kept and kept.path)))
+    self._pump()
 
-    def _pump(self):
-        "Hand calls to the pool. After a worker died, those that were under way go one at a time: so the culprit is found."
-        while self._waiting and len(self._flying) < (1 if self._suspects else self.limit + 1):
-            call = self._waiting.popleft()
-            try:
-                future = self._pool.submit(_in_worker, *call[2])
-            except RuntimeError:  # a pool that broke between two calls
-                self._waiting.appendleft(call)
-                self._restart()
-                continue
-            self._flying[call[0]] = call, future
-            future.add_done_callback(lambda f, at=self._round, name=call[0]: self._done.put((at, name, f)))
 
-# %% ../../nbs/30_modeling/28_executors.ipynb #5360733c
+@patch
+def _pump(self: Processes):
+    "Hand calls to the pool. After a worker died, those that were under way go one at a time: so the culprit is found."
+    while self._waiting and len(self._flying) < (1 if self._suspects else self.limit + 1):
+        call = self._waiting.popleft()
+        try:
+            future = self._pool.submit(_in_worker, *call[2])
+        except RuntimeError:  # a pool that broke between two calls
+            self._waiting.appendleft(call)
+            self._restart()
+            continue
+        self._flying[call[0]] = call, future
+        future.add_done_callback(lambda f, at=self._round, name=call[0]: self._done.put((at, name, f)))
+
+# %% ../../nbs/30_modeling/28_executors.ipynb #1bbdf730
 @patch
 def next(self: Processes, timeout=0.1):
     from concurrent.futures.process import BrokenProcessPool
@@ -211,7 +215,7 @@ def next(self: Processes, timeout=0.1):
     self._pump()
     return name, error or (call[1] if call[1] is not None else future.result())
 
-
+# %% ../../nbs/30_modeling/28_executors.ipynb #d6a9a36d
 @patch
 def _broken(self: Processes, name):
     "Replace the pool. Returns a result only for a call that has lost its process too often."
@@ -239,7 +243,7 @@ def _restart(self: Processes):
     self._pool = _take_pool(self.n_workers)
     self._pump()
 
-
+# %% ../../nbs/30_modeling/28_executors.ipynb #faf3b4c5
 @patch
 def close(self: Processes, *, kill=False):
     if kill or self._flying:
@@ -271,7 +275,7 @@ def _guard(folder, remove=False):
     shutil.rmtree(folder, ignore_errors=True)
     resource_tracker.unregister(str(folder), "folder")
 
-# %% ../../nbs/30_modeling/28_executors.ipynb #e72efd22
+# %% ../../nbs/30_modeling/28_executors.ipynb #665608dd
 class _Remote:
     "A value on the cluster: its future, and how to have it again."
 
@@ -283,7 +287,7 @@ class _Remote:
             self.future = self.make()
         return self.future
 
-
+# %% ../../nbs/30_modeling/28_executors.ipynb #db500380
 class Dask(Inline):
     "Runs calls on a Dask cluster: a local one of `n_workers` processes, or the one at `address`."
 
@@ -306,31 +310,37 @@ class Dask(Inline):
 
         self._watch(name, _Remote(make), keep, 1)
 
-    def _watch(self, name, remote, keep, attempt):
-        self._flying[name] = remote, keep, attempt
-        remote.future.add_done_callback(lambda f: self._done.put((name, f)))
+# %% ../../nbs/30_modeling/28_executors.ipynb #8281c67f
+@patch
+def _watch(self: Dask, name, remote, keep, attempt):
+    self._flying[name] = remote, keep, attempt
+    remote.future.add_done_callback(lambda f: self._done.put((name, f)))
 
-    def next(self, timeout=0.1):
-        try:
-            name, future = self._done.get(timeout=timeout)
-        except queue.Empty:
-            return None
-        remote, keep, attempt = self._flying.pop(name)
-        try:
-            if future.status == "finished":
-                return name, remote if keep else future.result()
-            error = future.exception() if future.status == "error" else RunError("its worker was lost")
-        except Exception as lost:  # finished, and lost before it could be fetched
-            error = lost if future.status == "error" else RunError("its worker was lost")
-        if attempt >= self.attempts or future.status == "error":
-            return name, error
-        self._watch(name, _Remote(remote.make), keep, attempt + 1)
+
+@patch
+def next(self: Dask, timeout=0.1):  # noqa: F811
+    try:
+        name, future = self._done.get(timeout=timeout)
+    except queue.Empty:
         return None
+    remote, keep, attempt = self._flying.pop(name)
+    try:
+        if future.status == "finished":
+            return name, remote if keep else future.result()
+        error = future.exception() if future.status == "error" else RunError("its worker was lost")
+    except Exception as lost:  # finished, and lost before it could be fetched
+        error = lost if future.status == "error" else RunError("its worker was lost")
+    if attempt >= self.attempts or future.status == "error":
+        return name, error
+    self._watch(name, _Remote(remote.make), keep, attempt + 1)
+    return None
 
-    def close(self, *, kill=False):
-        closing = threading.Thread(target=_disconnect, args=(self.client, self._cluster), daemon=True)
-        closing.start()
-        closing.join(0.05 if kill else 30)
+
+@patch
+def close(self: Dask, *, kill=False):  # noqa: F811
+    closing = threading.Thread(target=_disconnect, args=(self.client, self._cluster), daemon=True)
+    closing.start()
+    closing.join(0.05 if kill else 30)
 
 # %% ../../nbs/30_modeling/28_executors.ipynb #cff4b438
 def _connect(n_workers, address):

@@ -285,7 +285,7 @@ def _unpacked(key, text, blob, seal):
         raise ValueError(f"record {key} is not what was written")
     return FitRecord(key=key, prediction=np.load(io.BytesIO(blob), allow_pickle=False), **json.loads(text))
 
-# %% ../../nbs/30_modeling/26_fit_store.ipynb #ab58f629
+# %% ../../nbs/30_modeling/26_fit_store.ipynb #3eb9ea08
 class FitStore:
     """Records of fits by key. `path`: a file that is made when it is not there; None keeps them in memory only.
 
@@ -315,16 +315,18 @@ class FitStore:
             fix = "Upgrade, or use another file."
             raise InputError(f"this mltoolkit reads fit stores of format {_FORMAT}", got=f"format {found}", fix=fix)
 
-    def _guarded(self, function, *args):
-        "Call with the lock; what SQLite complains of becomes an InputError that names the file."
-        try:
-            with self._lock:
-                return function(*args)
-        except (sqlite3.Error, ValueError, OSError) as error:
-            if isinstance(error, MltoolkitError):
-                raise
-            fix = "Use another file; if this one is damaged, move it away, and its fits are made again."
-            raise InputError("a fit store must be a file that mltoolkit wrote", got=f"{self.path}: {error}", fix=fix) from None
+# %% ../../nbs/30_modeling/26_fit_store.ipynb #8c56bd4e
+@patch
+def _guarded(self: FitStore, function, *args):
+    "Call with the lock; what SQLite complains of becomes an InputError that names the file."
+    try:
+        with self._lock:
+            return function(*args)
+    except (sqlite3.Error, ValueError, OSError) as error:
+        if isinstance(error, MltoolkitError):
+            raise
+        fix = "Use another file; if this one is damaged, move it away, and its fits are made again."
+        raise InputError("a fit store must be a file that mltoolkit wrote", got=f"{self.path}: {error}", fix=fix) from None
 
 # %% ../../nbs/30_modeling/26_fit_store.ipynb #2a070060
 @patch

@@ -260,7 +260,7 @@ def fit_predict(data, fold, rest, prepared=None, *, train_score=True, alone=True
     return Fitted(prediction, ready.fit_seconds + fitted, ready.predict_seconds + seconds, ready.cpu_seconds + cpu,
                   max(memory, ready.memory), _iterations(model), score, "; ".join(dict.fromkeys([*ready.notes, *notes])))  # fmt: skip
 
-# %% ../../nbs/30_modeling/27_fits.ipynb #dbc2c4f2
+# %% ../../nbs/30_modeling/27_fits.ipynb #ec7ce8c9
 def _unprepared(data, fold, train_score):
     train, valid = data.folds[fold - 1]
     sample = data.X.iloc[data.sample(fold)] if train_score else None
@@ -277,7 +277,7 @@ def _keeps_input(rest):
 def _copied(X):
     return X.copy() if hasattr(X, "copy") else X
 
-
+# %% ../../nbs/30_modeling/27_fits.ipynb #355b6b8f
 def _check(prediction, rows, data):
     if len(prediction) != rows:
         raise RunError(f"{len(prediction):,} predictions for {rows:,} rows")

@@ -162,7 +162,7 @@ class _Foreman:
         found = self.store.get(key)
         return key, found and replace(found, model=candidate.name, fold=fold)
 
-# %% ../../nbs/30_modeling/30_validation.ipynb #cea3e93d
+# %% ../../nbs/30_modeling/30_validation.ipynb #c8aeaafb
 @patch
 def fit(self: _Foreman, folds):
     "All running candidates on `folds`, a list of numbers from 1."
@@ -182,7 +182,7 @@ def fit(self: _Foreman, folds):
         if done is not None:
             self._finish(*done)
 
-
+# %% ../../nbs/30_modeling/30_validation.ipynb #6eb780a8
 @patch
 def _begin(self: _Foreman, fold, name):
     "Start a fit, or its prefix; or find that it needs no fit."
@@ -206,7 +206,7 @@ def _begin(self: _Foreman, fold, name):
                            alone=self.executor.alone)  # fmt: skip
     self.waiting[at].append((fold, name))
 
-# %% ../../nbs/30_modeling/30_validation.ipynb #3a3ba646
+# %% ../../nbs/30_modeling/30_validation.ipynb #19812a11
 @patch
 def _start_fit(self: _Foreman, candidate, fold, key):
     workers = self.ready()
@@ -216,7 +216,7 @@ def _start_fit(self: _Foreman, candidate, fold, key):
     workers.start((fold, candidate.name, "fit"), fit_predict, self.shared, fold, candidate.rest, *more,
                   train_score=self.train_score, alone=workers.alone)  # fmt: skip
 
-
+# %% ../../nbs/30_modeling/30_validation.ipynb #ee5debb5
 @patch
 def _finish(self: _Foreman, at, result):
     "A call has ended: a prefix, or a fit."
@@ -247,7 +247,7 @@ def _failure(name, fold, error):
     said = error.rule if isinstance(error, RunError) else f"{type(error).__name__}: {str(error).strip()[:200]}"
     return FitRecord(key="", model=name, fold=fold, error=said)
 
-# %% ../../nbs/30_modeling/30_validation.ipynb #4e41f8f5
+# %% ../../nbs/30_modeling/30_validation.ipynb #7b31ed60
 @patch
 def _place(self: _Foreman, fold):
     "The place of a fold in the order of work."
@@ -272,7 +272,7 @@ def _record(self: _Foreman, record):
         self.on_fit(record, self.board)
     self._leave(fold, name, f"{name}, fold {fold}")
 
-
+# %% ../../nbs/30_modeling/30_validation.ipynb #e61d2505
 @patch
 def _leave(self: _Foreman, fold, name, text=""):
     "A fit needs nothing any more: count it, and forget its prefix after the last user."
@@ -330,7 +330,7 @@ def cross_validate_oof(data, models=None, split=None, *, drop=(), race=False, sc
         races = _run(foreman, folds, z, data, split)
     return _collected(data, split, foreman, races, features, said)
 
-# %% ../../nbs/30_modeling/30_validation.ipynb #c65eee49
+# %% ../../nbs/30_modeling/30_validation.ipynb #993079e0
 def _run(foreman, folds, z, data, split):
     "Works through the folds; returns the rows of the table of races."
     foreman.order, races = folds, []
@@ -348,7 +348,7 @@ def _run(foreman, folds, z, data, split):
                 races += foreman.race(folds[:i], z, rows if len(np.unique(blocks)) == len(rows) else blocks)
     return races
 
-
+# %% ../../nbs/30_modeling/30_validation.ipynb #010e0f1f
 def _race_on(race, scoring, task):
     "(z or None, the Metric whose row losses are kept, a sentence for the reader)."
     z, metric = checked_z(race), metric_of(scoring, task)
@@ -369,7 +369,7 @@ def _seconds(budget_s):
         raise InputError("`budget_s` must be a number of seconds", got=repr(budget_s), fix="Write e.g. `budget_s=60`.")
     return float(budget_s)
 
-# %% ../../nbs/30_modeling/30_validation.ipynb #846797d8
+# %% ../../nbs/30_modeling/30_validation.ipynb #5bd0d64d
 def _collected(data, split, foreman, races, features, said):
     failed = {name: foreman.errors[name][min(foreman.errors[name])] for name in foreman.candidates if name in foreman.errors}
     if len(failed) == len(foreman.candidates):
@@ -391,7 +391,7 @@ def _collected(data, split, foreman, races, features, said):
                      races=pd.DataFrame(races, columns=columns), race_note=said, failed=failed,
                      complete="stopped" not in states.values())  # fmt: skip
 
-
+# %% ../../nbs/30_modeling/30_validation.ipynb #03dbb1b2
 def _fold_table(data, split, foreman, good, k):
     valid = split.folds[k - 1][1]
     columns = {"row": valid, "fold": k, "y": foreman.data.y[foreman.data.folds[k - 1][1]]}
