@@ -12,7 +12,7 @@ from ..core import InputError
 from .metrics import Evaluator, Scorer, checked, metric_of
 
 # %% auto #0
-__all__ = ['blocks_of', 'block_codes', 'block_draws', 'bootstrap_sums', 'interval', 'RankDraws', 'bootstrap_metric',
+__all__ = ['blocks_of', 'block_codes', 'block_draws', 'heard', 'bootstrap_sums', 'interval', 'RankDraws', 'bootstrap_metric',
            'bootstrap_scores']
 
 # %% ../../nbs/30_modeling/22_bootstrap.ipynb #67caf2e1
@@ -49,12 +49,20 @@ def block_draws(blocks, n_rows, n_resamples, random_state):
     draws = (np.bincount(rng.integers(n_blocks, size=n_blocks), minlength=n_blocks).astype(float) for _ in range(n_resamples))
     return codes, draws
 
-# %% ../../nbs/30_modeling/22_bootstrap.ipynb #04f49431
-def bootstrap_sums(values, *, blocks=None, n_resamples=500, random_state=0):
+# %% ../../nbs/30_modeling/22_bootstrap.ipynb #79fc7be8
+def heard(items, cancel=None):
+    "`items` one by one; `Cancelled` is raised before the next one once `cancel` (a core.Cancel) was asked to stop."
+    for item in items:
+        if cancel is not None:
+            cancel.check()
+        yield item
+
+# %% ../../nbs/30_modeling/22_bootstrap.ipynb #86c52508
+def bootstrap_sums(values, *, blocks=None, n_resamples=500, random_state=0, cancel=None):
     "Sums of each row of `values` (k, n) over block resamples: array (n_resamples, k)."
     codes, draws = block_draws(blocks, values.shape[1], n_resamples, random_state)
     by_block = np.stack([np.bincount(codes, weights=v) for v in values], axis=1)
-    return np.array([drawn @ by_block for drawn in draws])
+    return np.array([drawn @ by_block for drawn in heard(draws, cancel)])
 
 
 def interval(draws, level=0.95):
@@ -93,26 +101,28 @@ class RankDraws:
         caught = np.append(0.0, np.cumsum(weights)).take(self.down, mode="clip")
         return (weights * caught / np.maximum(caught + until, 1e-300)).sum() / n_positive  # no `@`: BLAS threads would spin
 
-# %% ../../nbs/30_modeling/22_bootstrap.ipynb #e4df6f51
-def bootstrap_metric(y, predictions, metric=None, *, task="binary", blocks=None, n_resamples=200, random_state=0, **options):
+# %% ../../nbs/30_modeling/22_bootstrap.ipynb #76bea4ba
+def bootstrap_metric(y, predictions, metric=None, *, task="binary", blocks=None, n_resamples=200, random_state=0, cancel=None, **options):
     """`metric` of every model on the same block resamples: array (models, n_resamples).
 
-    `predictions`: name -> prediction (a dict), all for the same rows. `options`: what `Evaluator` takes (`cost`, `alarm_budget`, ...).
+    `predictions`: name -> prediction (a dict), all for the same rows. `cancel`: a core.Cancel, looked at before every draw.
+    `options`: what `Evaluator` takes (`cost`, `alarm_budget`, ...).
     """
     metric, y = metric_of(metric, task), np.asarray(y)
-    evaluators = [Evaluator(y, p, task=task, **options) for p in predictions.values()]
+    evaluators = [Evaluator(y, p, task=task, **options) for p in heard(predictions.values(), cancel)]
     codes, draws = block_draws(blocks, len(y), n_resamples, random_state)
     found = np.full((len(evaluators), n_resamples), np.nan)
     usable = [i for i, e in enumerate(evaluators) if e.usable]
     if metric.by_row:
         losses = [evaluators[i].losses(metric) for i in usable] + [np.ones(len(y))]
         by_block = np.stack([np.bincount(codes, weights=v) for v in losses], axis=1)
-        sums = np.array([drawn @ by_block for drawn in draws]).T
+        sums = np.array([drawn @ by_block for drawn in heard(draws, cancel)]).T
         found[usable] = metric.from_mean(sums[:-1] / sums[-1])
         return found
-    figures, draws = [_drawn(evaluators[i], metric, codes) for i in usable], [drawn.astype(np.uint16) for drawn in draws]
+    figures = [_drawn(evaluators[i], metric, codes) for i in heard(usable, cancel)]
+    draws = [drawn.astype(np.uint16) for drawn in draws]
     for i, figure in zip(usable, figures):  # model by model: what one model needs stays in the processor's cache
-        found[i] = [figure(drawn.astype(float)) for drawn in draws]
+        found[i] = [figure(drawn.astype(float)) for drawn in heard(draws, cancel)]
     return found
 
 # %% ../../nbs/30_modeling/22_bootstrap.ipynb #6d180147

@@ -60,7 +60,7 @@ class _Dispatch(dict):
             return own
         return self.lab.shown.actions.get(action, default)
 
-# %% ../../nbs/70_widgets/60_lab.ipynb #8bc6353d
+# %% ../../nbs/70_widgets/60_lab.ipynb #1a197ee5
 @patch
 def _adopt(self: Lab, step, lab):
     "Make a lab a step of this one: one lock, and redrawing goes through here."
@@ -78,12 +78,12 @@ def _model_lab(self: Lab, step, kind):
     drop = {c: reason for c, (what, reason) in data_lab.decisions.items() if what == "drop"}
     if made is None or made[0] != data_lab.controls["table"].value:
         lab = kind(data_lab.data, recipe=data_lab.base_recipe, **self._store)
-        lab.wait_for = self._looking
+        lab.wait_for, lab.caution = self._looking, lambda: self._not_looked(lab)
         self._models[step] = made = (data_lab.controls["table"].value, self._adopt(step, lab))
     made[1].follow(data_lab.data, drop, data_lab._data_text)
     return made[1]
 
-# %% ../../nbs/70_widgets/60_lab.ipynb #0b56db24
+# %% ../../nbs/70_widgets/60_lab.ipynb #452afc91
 @patch
 def _looking(self: Lab):
     "In words that the exact profile is not there yet; empty once it is, or once somebody stopped it."
@@ -92,6 +92,18 @@ def _looking(self: Lab):
     return "The profile of the data is still being made; columns that leak are left out when it is done." if unfinished else ""
 
 
+@patch
+def _not_looked(self: Lab, lab):
+    "In words why nobody knows whether columns leak: the profile was stopped, failed, or was about another target; else empty."
+    job, result = self.profile_lab.job, self.profile_lab.result
+    if lab.controls["target"].value != self.profile_lab.data.target:
+        return "The profile of the data was made for another target. Choose the target in the data step."
+    if job.state not in ("cancelled", "failed") or not (result is None or result.preview or self.profile_lab.stale):
+        return ""
+    ended = "was stopped before it was done" if job.state == "cancelled" else "failed"
+    return f"The profile of the data {ended}, so a column that gives the answer away may be among the features."
+
+# %% ../../nbs/70_widgets/60_lab.ipynb #60f7b0d8
 @patch(as_prop=True)
 def validation_lab(self: Lab):
     "The step that compares candidates."

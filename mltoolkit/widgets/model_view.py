@@ -368,12 +368,14 @@ def bar_of(lab, items, *, run="Run", again="Run again"):
     save = button("Save to recipe", "save-open", kind="plain" if primary else "primary", disabled=blocked if state == "empty" else False)
     return tabs(items, lab.tab) + actions(press, save)
 
-# %% ../../nbs/70_widgets/50_model_view.ipynb #953544af
+# %% ../../nbs/70_widgets/50_model_view.ipynb #bbe01f8a
 def notices(lab):
     "What has to be known before a result is read, as a list."
     job, out = lab.job, []
     if lab.wait_for():
         out.append(notice("Looking for leaks.", lab.wait_for()))
+    elif lab.caution():
+        out.append(notice("Leaks were not looked for.", lab.caution(), "warn"))
     if lab.split_error is not None:
         out.append(error_panel(lab.split_error, title="The split could not be made"))
     if job is not None and job.state == "failed" and job.error is not lab.split_error:

@@ -4,9 +4,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mltoolkit.core import InputError
+from mltoolkit.core import Cancel, Cancelled, InputError
 from mltoolkit.data.dataset import Dataset
-from mltoolkit.modeling.bootstrap import RankDraws, block_draws, blocks_of, bootstrap_metric, bootstrap_scores, bootstrap_sums, interval
+from mltoolkit.modeling.bootstrap import (
+    RankDraws,
+    block_draws,
+    blocks_of,
+    bootstrap_metric,
+    bootstrap_scores,
+    bootstrap_sums,
+    heard,
+    interval,
+)
 from mltoolkit.modeling.metrics import Evaluator, score_prediction
 
 
@@ -105,3 +114,16 @@ def test_a_row_of_repeated_folds_is_one_block():
     frame = pd.DataFrame({"x": np.arange(40), "y": np.arange(40) % 2})
     blocks = blocks_of(Dataset(frame=frame, target="y", positive=1), np.tile(np.arange(40), 3))
     assert len(blocks) == 120 and len(set(blocks)) == 40 and (blocks[:40] == blocks[40:80]).all()
+
+
+def test_draws_hear_a_stop_and_change_nothing_without_one():
+    y, proba = np.tile([0, 1], 50), np.linspace(0, 1, 100)
+    token = Cancel()
+    assert list(heard(range(3))) == list(heard(range(3), token)) == [0, 1, 2]
+    for metric in ("roc_auc", "log_loss", "balanced_accuracy"):
+        free = bootstrap_metric(y, {"a": proba}, metric, n_resamples=5)
+        assert (bootstrap_metric(y, {"a": proba}, metric, n_resamples=5, cancel=Cancel()) == free).all()
+    token.cancel()
+    for stopped in (lambda: bootstrap_metric(y, {"a": proba}, cancel=token), lambda: bootstrap_sums(proba[None], cancel=token)):
+        with pytest.raises(Cancelled):
+            stopped()

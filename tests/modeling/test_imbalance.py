@@ -1,6 +1,7 @@
 "Comparing strategies against imbalance: honest thresholds, paired differences, cautious advice, studies that do not crash."
 
 import json
+import sys
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
 import mltoolkit as mlt
-from mltoolkit.core import InputError, RunError, silent
+from mltoolkit.core import Cancel, Cancelled, InputError, RunError, silent
 from mltoolkit.modeling.advice import Advice, advise, evidence_of, recommended_by
 from mltoolkit.modeling.candidates import make_pipeline_for
 from mltoolkit.modeling.imbalance import ImbalanceStudy, compare_imbalance, named_strategies
@@ -375,3 +376,45 @@ def test_bad_input_is_refused():
 
     with pytest.raises(RunError):
         compare_imbalance(DATA, Broken(), ["smote"], SPLIT, n_jobs=1)
+
+
+class _Patience(Cancel):
+    "Says stop at the n-th look, and knows where it was looked at."
+
+    def __init__(self, looks):
+        super().__init__()
+        self.left, self.places = looks, []
+
+    def check(self):
+        frame = sys._getframe(1)
+        while frame.f_code.co_name == "heard" or frame.f_code.co_name.startswith("<"):  # a comprehension
+            frame = frame.f_back
+        self.places.append(frame.f_code.co_name)
+        self.left -= 1
+        if self.left < 0:
+            self.cancel()
+        super().check()
+
+
+def test_everything_after_the_fits_hears_a_stop(tmp_path):
+    keywords = {"n_resamples": 8, "n_jobs": 1, "progress": silent, "store": tmp_path / "fits.sqlite", "cost_fn": 8}
+    whole = _Patience(10**9)
+    study = compare_imbalance(DATA, "logistic", FEW, SPLIT, cancel=whole, **keywords)
+    assert study.complete and study.to_dict() == compare_imbalance(DATA, "logistic", FEW, SPLIT, **keywords).to_dict()
+    after = {"_priced", "measure_draws", "bootstrap_sums", "bootstrap_metric", "_all_counts", "_pictures", "_class_figures"}
+    assert after <= set(whole.places)
+    counted = _Patience(10**9)  # every fit is in the store now
+    compare_imbalance(DATA, "logistic", FEW, SPLIT, cancel=counted, **keywords)
+    for looks in np.linspace(0, len(counted.places) - 1, 9).astype(int):
+        stopping = _Patience(looks)
+        with pytest.raises(Cancelled):
+            compare_imbalance(DATA, "logistic", FEW, SPLIT, cancel=stopping, **keywords)
+        assert len(stopping.places) == looks + 1  # nothing went on after the stop
+
+
+def test_recalibration_hears_a_stop():
+    y, proba = scored()
+    stopping = _Patience(2)
+    with pytest.raises(Cancelled):
+        recalibrated(y, proba, np.arange(400) % 5, cancel=stopping)
+    assert len(stopping.places) == 3

@@ -1,5 +1,6 @@
 "The lab for imbalance: what is picked, run, stopped, resumed, shown, and what comes out. Fits are few and small."
 
+import threading
 import time
 from types import SimpleNamespace
 
@@ -217,6 +218,40 @@ def test_a_stop_is_heard_at_once_and_going_on_works(monkeypatch, heard):
     monkeypatch.undo()
     finished(lab)
     assert lab.state == "done"
+
+
+@pytest.mark.parametrize("step", ["class_counts", "per_class"])
+def test_a_stop_after_the_last_fit_ends_the_work_too(monkeypatch, done, step):
+    "The real computation, with every fit in the store: intervals and class counts are made, which here take their time."
+    lab = made(store=done.store)
+    lab.split_job.wait(60)
+    real, begun = getattr(imbalance, step), threading.Event()
+
+    def slowly(*args, **keywords):
+        begun.set()
+        time.sleep(0.1)
+        return real(*args, **keywords)
+
+    monkeypatch.setattr(imbalance, step, slowly)
+    lab.run()
+    assert begun.wait(60) and lab.state == "running"
+    thread = next(t for t in threading.enumerate() if t.name == "mltoolkit imbalance")
+    started = time.monotonic()
+    lab.handle("stop")
+    with pytest.raises(Cancelled):
+        lab.job.wait(5)
+    assert time.monotonic() - started < 1 and lab.state == "stopped"  # 0.2 s at most on a quiet machine
+    thread.join(5)
+    assert not thread.is_alive() and time.monotonic() - started < 2 and lab.state == "stopped"
+
+
+def test_targets_chosen_in_the_page_never_break_it():
+    frame = table().assign(colour=np.tile(["red", "blue"], 250), flat=1, flag=np.tile([True, False], 250))
+    lab = made(frame)
+    for target, task in [("colour", None), ("flat", None), ("flag", "binary"), ("age", "regression"), ("churn", "binary"), ("", None)]:
+        lab.handle("target", target)
+        assert lab.task == task and all(isinstance(text, str) for text in html(lab).values())
+    assert "positive='yes'" not in made(frame, target="flag").code
 
 
 def test_an_error_is_shown_and_can_be_tried_again(monkeypatch):

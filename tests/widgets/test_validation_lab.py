@@ -328,6 +328,22 @@ def test_without_a_target(here):
     assert "ridge" in lab.params["models"] and "target='y'" in lab.code
 
 
+def test_another_target_has_a_positive_label_of_its_own(here):
+    frame = table().assign(left=np.tile(["Y", "N"], 150), colour=np.tile(["red", "blue"], 150), flat=1, empty=None)
+    lab = lab_of(frame, positive="yes")
+    assert lab.data.positive == "yes"
+    for target, task in [("left", "binary"), ("colour", None), ("flat", None), ("empty", None), ("age", "regression"), ("", None)]:
+        lab.handle("target", target)
+        for tab in ("result", "candidates", "split", "code"):
+            lab.handle("tab", tab)
+            assert lab.task == task and all(isinstance(text, str) for text in html(lab).values()), (target, tab)
+    lab.handle("target", "left")
+    lab.split_job.wait(60)
+    assert lab.data.positive == "Y" and "positive='Y'" in lab.code and lab.state == "idle" and lab.split is not None
+    run(lab)
+    pd.testing.assert_frame_equal(eval(lab.code, {"mlt": mlt, "data": frame}).oof, lab.result.oof)
+
+
 def test_thirty_candidates_with_long_hostile_names(here):
     models = {f"{HOSTILE} {i} " + "a name that goes on " * 9: GaussianNB() for i in range(30)}
     lab = lab_of(models=models)
@@ -428,6 +444,45 @@ def test_no_model_is_fitted_before_the_leaks_are_known(flights_small, here, monk
     lab.profile_lab.job.wait(60)
     assert "Looking for leaks." not in html(lab)["body"] and {"arr_delay", "dep_delay"} <= set(lab.validation_lab.params["drop"])
     lab.validation_lab.check_ready()
+
+
+@pytest.mark.parametrize("ended", ["stopped", "failed", "done"])
+def test_a_comparison_without_a_look_for_leaks_says_so(flights_small, here, monkeypatch, ended):
+    from mltoolkit.widgets import profile_state
+
+    go, real = threading.Event(), profile_state._profile
+
+    def profile(lab, plan, *, progress, cancel):
+        if ended == "failed":
+            raise ValueError(HOSTILE)
+        go.wait(30)
+        return real(lab, plan, progress=progress, cancel=cancel)
+
+    monkeypatch.setattr(profile_state, "_profile", profile)
+    lab = mlt.Lab(flights_small.take(range(1_500)), n_jobs=1)
+    lab.handle("stop") if ended == "stopped" else None
+    go.set()
+    lab.profile_lab.job._over.wait(60)
+    for step in ("validation", "imbalance"):
+        lab.handle("step", step)
+        lab.shown.split_job.wait(60)
+        page = html(lab)
+        assert ("Leaks were not looked for." in page["body"]) == (ended != "done") and "Looking for leaks." not in page["body"]
+        assert page["body"].count("may be among the features") == (ended != "done") and HOSTILE not in page["body"]
+        lab.shown.check_ready()  # nobody is kept from it
+    lab.profile_lab.run()
+    lab.profile_lab.job._over.wait(60)
+    assert ("Leaks were not looked for." in html(lab)["body"]) == (ended == "failed")
+
+
+def test_a_target_the_profile_did_not_see_is_said(here):
+    lab = mlt.Lab(table(), n_jobs=1)
+    lab.profile_lab.job.wait(60)
+    lab.handle("step", "validation")
+    assert "Leaks were not looked for." not in html(lab)["body"]
+    lab.handle("target", "y")
+    lab.validation_lab.split_job.wait(60)
+    assert "was made for another target" in html(lab)["body"] and lab.validation_lab.data.positive == "yes"
 
 
 def test_the_lab_has_steps_that_follow_the_data(flights_small, here):
