@@ -29,7 +29,7 @@ __all__ = ['TrainGap', 'train_gap', 'ExternalScore', 'on_external', 'LearningCur
 # %% ../../nbs/30_modeling/44_generalisation.ipynb #6941d76c
 _all_ = ["LearningCurve", "learning_curve", "SegmentScores", "TimeScores", "by_segment", "by_time"]
 
-# %% ../../nbs/30_modeling/44_generalisation.ipynb #b1c98b8f
+# %% ../../nbs/30_modeling/44_generalisation.ipynb #af2778aa
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainGap(Result):
     "Loss on training and validation rows of every model. `kept`: share of what was learned in training that holds in validation."
@@ -38,11 +38,17 @@ class TrainGap(Result):
 
     @property
     def sentence(self):
-        "The gap of each model that has one, and what to do."
+        "The verdict on each model that has a gap, and what to do; models with the same verdict are named together."
         if not len(self.table):
             return "No model has a score on its training rows."
-        told = [f"{r.label}: {r.verdict}; {r.advice}" for r in self.table.itertuples() if r.model != "dummy"]
-        return " ".join(told) or "Only the base rate was compared."
+        shown = self.table[self.table["model"] != "dummy"]
+        if not len(shown):
+            return "Only the base rate was compared."
+        told = []
+        for verdict, part in shown.groupby("verdict", sort=False):
+            names = part["label"].astype(str).tolist()
+            told.append(f"{', '.join(names[:-1])}{' and ' if len(names) > 1 else ''}{names[-1]}: {verdict}; {part['advice'].iloc[0]}")
+        return " ".join(told)
 
     def summary(self):
         return dict(zip(self.table["model"].astype(str), self.table["verdict"].astype(str)))

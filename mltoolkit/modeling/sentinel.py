@@ -231,7 +231,7 @@ def _permuted_findings(p):
         found.append(_finding("MLT618", "model", said, value=p["true_mean"], lower=p["true_lower"]))
     return found
 
-# %% ../../nbs/30_modeling/42_sentinel.ipynb #42fd6939
+# %% ../../nbs/30_modeling/42_sentinel.ipynb #9a4893ce
 def _column_check(sample, columns, score, tracker):
     "(table of single columns, findings): column, score, lower, upper, share of what the whole model has above chance."
     name, chance = MEASURE[sample.task]
@@ -245,7 +245,7 @@ def _column_check(sample, columns, score, tracker):
         told = f"alone it predicts the target with {name} {value:.3f} (95 % interval {lower:.3f} to {upper:.3f})"
         if lower >= 0.95:
             found.append(_finding("MLT615", column, told, **figures))
-        elif share >= 0.9 and lower > chance + 0.1 and len(sample.X.columns) > 1:
+        elif share >= 0.8 and lower > chance + 0.1 and len(sample.X.columns) > 1:
             found.append(_finding("MLT616", column, f"{told}, all columns together with {score:.3f}", **figures))
         tracker.step(column)
     table = pd.DataFrame(rows, columns=["column", "score", "lower", "upper", "share"])
@@ -396,7 +396,7 @@ class LeakageCheck(Result):
         p = self.permuted
         return {"verdict": self.verdict, "named": ", ".join(named) or "none", "score": p["score"], "permuted": p["mean"]}
 
-# %% ../../nbs/30_modeling/42_sentinel.ipynb #02a2ffb6
+# %% ../../nbs/30_modeling/42_sentinel.ipynb #d3c4159c
 @patch(as_prop=True)
 def sentence(self: LeakageCheck):
     "The verdict in plain words."
@@ -406,7 +406,7 @@ def sentence(self: LeakageCheck):
     worst = [f for f in self.findings if f["severity"] == ("error" if self.verdict == "leak" else "warning")]
     if self.verdict == "nothing found":
         signal = "" if p["p_value"] <= 0.05 else " The true target is not predicted better than permuted ones either."
-        return f"No leak was found. {score}{signal} A selection or a computation that was made before this table was is not visible here."
+        return f"No leak was found. {score}{signal} What was selected or computed before this table was made cannot be seen here."
     word = "There is a leak" if self.verdict == "leak" else "Something is suspicious"
     told = "; ".join(f"{f['step']}: {f['message']}" for f in worst[:3])
     more = f"; and {len(worst) - 3} more" if len(worst) > 3 else ""
