@@ -230,8 +230,9 @@ def test_stop_is_heard_and_nothing_is_lost(here, monkeypatch):
     assert lab.compute.__func__ is real and run(lab) is lab.result and lab.state == "done"
 
 
-def test_going_on_repeats_no_fit(here, monkeypatch):
-    store, lab = FitStore("fits.sqlite"), None
+def test_going_on_repeats_no_fit(tmp_path, monkeypatch):
+    path = str(tmp_path / "fits.sqlite")
+    store, lab = FitStore(path), None
     boards = []
 
     def stop_after_four(self, board):
@@ -253,7 +254,7 @@ def test_going_on_repeats_no_fit(here, monkeypatch):
     result = run(lab)
     assert len(store) == 10 and before <= set(store.keys())
     same(result, run(lab_of()))  # the same as a comparison that was never stopped
-    added = lab_of(store="fits.sqlite", models=[*FAST, "naive_bayes"])
+    added = lab_of(store=path, models=[*FAST, "naive_bayes"])
     run(added)
     assert len(added.store) == 15
 
