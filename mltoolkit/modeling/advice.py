@@ -39,17 +39,17 @@ class Advice(Result):
     def summary(self):
         return {"recommended": self.recommended, "measure": self.measure, "threshold": self.threshold}
 
-# %% ../../nbs/30_modeling/47_advice.ipynb #e912bb9b
+# %% ../../nbs/30_modeling/47_advice.ipynb #ca104d41
 VERDICTS = {
     "helps": "better, with probabilities as good",
-    "calibrate": "better once its probabilities are calibrated",
-    "bent": "better, but its probabilities are worse and calibration does not repair them",
+    "calibrate": "better, and calibration may repair its probabilities: to be fitted with it",
+    "bent": "better, but its probabilities are worse",
     "chance": "no difference beyond chance",
     "worse": "worse",
     "unfinished": "given up or failed before the last fold",
 }
 
-# %% ../../nbs/30_modeling/47_advice.ipynb #38eb0c9e
+# %% ../../nbs/30_modeling/47_advice.ipynb #8de91a02
 def evidence_of(measures, judged_by, *, finished=None, repaired=None, level=0.95):
     """One row a strategy other than 'none': the improvement on the measure `judged_by` with its widened interval, the
     difference in log-loss with its interval, and the verdict.
@@ -69,12 +69,14 @@ def evidence_of(measures, judged_by, *, finished=None, repaired=None, level=0.95
                "log_loss_lower": loss["difference_lower"], "log_loss_upper": loss["difference_upper"]}  # fmt: skip
         row["calibrated_difference"], _, _ = fixed = repaired.get(name, (np.nan, np.nan, np.nan))
         row["verdict"] = _verdict(row, fixed, finished is None or name in finished)
+        if row["verdict"] == "calibrate" and f"{name}+calibrated" in names:
+            row["verdict"] = "bent"  # the calibrated one stands beside it
         rows.append(row)
     columns = ["strategy", "label", "measure", "improvement", "lower", "upper", "log_loss_difference", "log_loss_lower",
                "log_loss_upper", "calibrated_difference", "verdict"]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
 
-# %% ../../nbs/30_modeling/47_advice.ipynb #72ecf7fe
+# %% ../../nbs/30_modeling/47_advice.ipynb #68ca06f7
 def _verdict(row, fixed, finished):
     "One of VERDICTS for a strategy."
     if not finished:
@@ -83,16 +85,13 @@ def _verdict(row, fixed, finished):
         return "worse" if row["upper"] < 0 else "chance"
     if not row["log_loss_lower"] > 0:
         return "helps"
-    return "calibrate" if fixed[1] <= 0 else "bent"
+    return "calibrate" if fixed[1] <= 0 else "bent"  # not (nan <= 0)
 
-# %% ../../nbs/30_modeling/47_advice.ipynb #638d7328
+# %% ../../nbs/30_modeling/47_advice.ipynb #c6316b81
 def recommended_by(evidence):
     "The name of the strategy that the evidence recommends; 'none' unless one helps."
-    helpful = evidence[evidence["verdict"].isin(["helps", "calibrate"])]
-    if helpful.empty:
-        return "none"
-    best = helpful.loc[helpful["improvement"].idxmax()]
-    return best["strategy"] + ("+calibrated" if best["verdict"] == "calibrate" else "")
+    helpful = evidence[evidence["verdict"] == "helps"]
+    return "none" if helpful.empty else str(helpful.loc[helpful["improvement"].idxmax(), "strategy"])
 
 # %% ../../nbs/30_modeling/47_advice.ipynb #d9799276
 def _number(value):
@@ -116,22 +115,31 @@ def _lowered(label):
     first = label.split()[0]
     return label if any(c.isupper() for c in first[1:]) or first in ("Tomek",) else label[0].lower() + label[1:]
 
-# %% ../../nbs/30_modeling/47_advice.ipynb #a47bef5e
+# %% ../../nbs/30_modeling/47_advice.ipynb #55a08d64
+def _once_calibrated(best, evidence):
+    "What is wrong with a strategy that is better but for its probabilities."
+    rows = evidence[evidence["strategy"] == f"{best['strategy']}+calibrated"]
+    if rows.empty:
+        tried = "calibration was not tried" if np.isnan(best["calibrated_difference"]) else "calibration does not repair them"
+        return f"its probabilities are worse and {tried}"
+    row = rows.iloc[0]
+    left = f"{_number(row['improvement'])} ({_number(row['lower'])} to {_number(row['upper'])})"
+    return f"its probabilities are wrong, and with calibration inside the fold the improvement is {left}"
+
+
 def _why(evidence, recommended, judged_by, task):
     "Why this strategy, in one sentence with figures."
     name, best = measure_label(judged_by, task), evidence.loc[evidence["improvement"].idxmax()] if len(evidence) else None
     if best is None:
         return "No other strategy was tried."
     if recommended != "none":
-        tried = recommended if recommended in set(evidence["strategy"]) else recommended.removesuffix("+calibrated")
-        best = evidence.set_index("strategy").loc[tried]
+        best = evidence.set_index("strategy").loc[recommended]
         lead = f"It improves the {name} by {_number(best['improvement'])}"
         return f"{lead} ({_number(best['lower'])} to {_number(best['upper'])}), which is more than chance explains."
     many = f"None of the {len(evidence)} other strategies improves" if len(evidence) > 1 else f"{best['label']} does not improve"
     close = f"{_lowered(best['label'])} comes closest with " if len(evidence) > 1 else ""
-    if best["verdict"] == "bent":
-        tried = "calibration was not tried" if np.isnan(best["calibrated_difference"]) else "calibration does not repair them"
-        return f"{best['label']} improves the {name} by {_number(best['improvement'])}, but its probabilities are worse and {tried}."
+    if best["verdict"] in ("bent", "calibrate"):
+        return f"{best['label']} improves the {name} by {_number(best['improvement'])}, but {_once_calibrated(best, evidence)}."
     text = f"{many} the {name} by more than the interval"
     return f"{text}: {close}{_number(best['improvement'])} ({_number(best['lower'])} to {_number(best['upper'])}; positive is better)."
 
@@ -159,11 +167,11 @@ def _accuracy(y, classes):
     does = "never raises an alarm" if common == 0 else "always raises an alarm"
     return f"Accuracy would mislead: a model that {does} is right in {100 * share:.3g} % of the rows."
 
-# %% ../../nbs/30_modeling/47_advice.ipynb #8319df19
+# %% ../../nbs/30_modeling/47_advice.ipynb #f8a50d27
 def _capacity(measures, recommended, budget, y):
     "What can be caught with a fixed number of alarms."
     table = measures[measures["measure"] == "recall_at_budget"].set_index("strategy")
-    name = recommended if recommended in table.index else recommended.removesuffix("+calibrated")
+    name = recommended
     if name not in table.index or not np.isfinite(table.loc[name, "value"]):
         return ""
     caught = table.loc[name]

@@ -110,19 +110,19 @@ def measure_draws(y, predictions, name, *, task="binary", costs=None, blocks=Non
     values = [Evaluator(y, p, task=task, **options)(name) for p in heard(predictions.values(), cancel)]
     return np.array(values), bootstrap_metric(y, predictions, name, task=task, **drawn, **options)
 
-# %% ../../nbs/30_modeling/46_imbalance_measures.ipynb #9a8d437f
+# %% ../../nbs/30_modeling/46_imbalance_measures.ipynb #59fe9558
 def measure_all(y, predictions, *, reference="none", task="binary", costs=None, blocks=None, n_resamples=200, random_state=0, cancel=None,
-                **options):  # fmt: skip
+                measures=None, **options):  # fmt: skip
     """One row a prediction and measure: strategy, measure, value, lower, upper, difference, difference_lower,
     difference_upper (value minus the reference's, on shared rows), spread (standard deviation of the difference's draws).
-    `cancel`: a core.Cancel, looked at before every draw."""
+    `measures`: names, default those of the task. `cancel`: a core.Cancel, looked at before every draw."""
     y, codes, rows = np.asarray(y), block_codes(blocks, len(np.asarray(y))), []
     finite = {k: np.isfinite(p) if p.ndim == 1 else np.isfinite(p).all(axis=1) for k, p in predictions.items()}
     for seen, names in _groups(finite):
         shared = seen & finite.get(reference, seen)
         both = [*names, *([reference] if reference in predictions and reference not in names else [])]
         settings = {"task": task, "n_resamples": n_resamples, "random_state": random_state, "cancel": cancel, **options}
-        for measure in MEASURES[task]:
+        for measure in measures or MEASURES[task]:
             inside = _part(predictions, costs, seen, names)
             values, draws = measure_draws(y[seen], inside[0], measure, costs=inside[1], blocks=codes[seen], **settings)
             if (shared == seen).all() and reference in names:
