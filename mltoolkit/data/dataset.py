@@ -21,7 +21,7 @@ from .target import check_task, find_task, target_values
 from .treat import treat
 
 # %% auto #0
-__all__ = ['ROLES', 'Dataset', 'as_dataset', 'load']
+__all__ = ['ROLES', 'Dataset', 'yes_or_no', 'as_dataset', 'load']
 
 # %% ../../nbs/10_data/10_dataset.ipynb #007a332a
 ROLES = ("target", "id", "group", "time")
@@ -159,6 +159,16 @@ def known(self: Dataset):
     "The rows whose target is known, as a Dataset."
     known = self.is_known
     return self if known.all() else self.take(known)
+
+# %% ../../nbs/10_data/10_dataset.ipynb #de5e00cd
+def yes_or_no(data, what):
+    "`data` itself if its target is a yes-or-no question; else an InputError that says that `what` needs one."
+    _refuse_targetless(data)
+    if data.task in ("multiclass", "regression"):
+        got = f"{len(data.classes)} classes" if data.task == "multiclass" else "a quantity"
+        fix = f"Name a positive label (`positive=`), or make one: `define_target(frame, name='high', column={data.target!r}, at_least=...)`."
+        raise InputError(f"{what} needs a yes-or-no target", got=f"{got} in {data.target!r}", fix=fix)
+    return data
 
 # %% ../../nbs/10_data/10_dataset.ipynb #77a8d37f
 @patch

@@ -274,7 +274,7 @@ def test_progress_and_cancel(flights_small):
 
 def test_bad_input():
     frame = pd.DataFrame({"y": [1.0, 2.0, 3.5], "x": [1, 2, 3]})
-    with pytest.raises(InputError, match="quantities"):
+    with pytest.raises(InputError, match="yes-or-no"):
         find_leaks(frame, target="y")
     with pytest.raises(InputError, match="needs a target"):
         find_leaks(frame)
