@@ -9,8 +9,9 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ROWS ?=
 ARGS ?=
+WORKERS ?= 2
 
-.PHONY: help demo lab app test test-quick notebooks readme export lint bench clean
+.PHONY: help demo lab app test test-quick notebooks readme export lint bench bench-modeling clean
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -25,7 +26,7 @@ app: .venv/.installed  ## the latest run as a page for people who do not code
 
 test: .venv/.dev  ## all tests: the library's, the notebooks' own, export and README in sync, browser
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests -n $(WORKERS) --dist loadfile
 	OMP_NUM_THREADS=1 $(BIN)/nbdev-test nbs --n-workers 0 --do-print
 
 test-quick: .venv/.dev  ## the tests that need neither a browser nor a full run
@@ -47,6 +48,9 @@ lint: .venv/.dev  ## ruff over the modules, the tests and the notebooks
 
 bench: .venv/.installed benchmarks/.venv/.peers  ## profiling side by side with peers (about 10 minutes; ARGS="--only large" needs 3.5 GB)
 	$(BIN)/python benchmarks/profiling/run.py $(ARGS)
+
+bench-modeling: .venv/.dev  ## comparing models: speed, claims and intervals, advice (about 20 minutes; ARGS="--only speed")
+	$(BIN)/python benchmarks/modeling/run.py $(ARGS)
 
 benchmarks/.venv/.peers: benchmarks/requirements.txt
 	$(PYTHON) -m venv benchmarks/.venv

@@ -1,6 +1,6 @@
 """What the README claims about comparing models, measured: one command, one process per measurement.
 
-`make bench` runs it after the benchmark of profiling; `python benchmarks/modeling/run.py --only speed` runs one work. `results.md`
+`make bench-modeling` runs all; `python benchmarks/modeling/run.py --only speed` runs one work. `results.md`
 and `results.json` hold what was found; a work that is not run keeps its last figures. The data sets come from PyPI packages that
 are downloaded once.
 """

@@ -160,13 +160,13 @@ def known(self: Dataset):
     known = self.is_known
     return self if known.all() else self.take(known)
 
-# %% ../../nbs/10_data/10_dataset.ipynb #de5e00cd
+# %% ../../nbs/10_data/10_dataset.ipynb #9f268012
 def yes_or_no(data, what):
     "`data` itself if its target is a yes-or-no question; else an InputError that says that `what` needs one."
     _refuse_targetless(data)
     if data.task in ("multiclass", "regression"):
         got = f"{len(data.classes)} classes" if data.task == "multiclass" else "a quantity"
-        fix = f"Name a positive label (`positive=`), or make one: `define_target(frame, name='high', column={data.target!r}, at_least=...)`."
+        fix = f"Name a label with `positive=`, or make one: `define_target(frame, name='high', column={data.target!r}, at_least=...)`."
         raise InputError(f"{what} needs a yes-or-no target", got=f"{got} in {data.target!r}", fix=fix)
     return data
 

@@ -87,7 +87,7 @@ def test_the_table(compared):
         found = scores(compared.oof["y"], compared.oof[row.model])
         assert found["roc_auc"] == pytest.approx(row.roc_auc, abs=1e-12) and found["brier"] == pytest.approx(row.brier, abs=1e-12)
     dummy = table.set_index("model").loc["dummy"]
-    assert 0 < dummy["difference_lower"] + dummy["difference_upper"] and dummy["difference"] > 0
+    assert dummy["difference_lower"] + dummy["difference_upper"] > 0 and dummy["difference"] > 0
 
 
 @pytest.mark.parametrize("scoring", ["average_precision", "roc_auc", "neg_brier_score"])
