@@ -244,7 +244,7 @@ def stop(self: ImbalanceLab, value=None):
         timer.daemon = True
         timer.start()
 
-# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #7b2ea98e
+# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #8affafb9
 @patch
 def compute(self: ImbalanceLab, plan, split, *, watch, progress, cancel):
     "Call `compare_imbalance`; runs in the thread of the job."
@@ -261,7 +261,11 @@ def compute(self: ImbalanceLab, plan, split, *, watch, progress, cancel):
         self._listen(model, split)
         watch(_renamed(board, model))
 
-    return compare_imbalance(plan["data"], split=split, **arguments, store=self.store, n_jobs=self.n_jobs, watch=heard, progress=progress,
+    def told(share, note=""):
+        name, comma, fold = note.partition(", fold ")
+        progress(share, f"{strategy_label(name)}{comma}{fold}" if comma and name in STRATEGIES else note)
+
+    return compare_imbalance(plan["data"], split=split, **arguments, store=self.store, n_jobs=self.n_jobs, watch=heard, progress=told,
                              cancel=cancel)  # fmt: skip
 
 

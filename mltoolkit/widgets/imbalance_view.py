@@ -90,13 +90,13 @@ def against_none(row, measure, advice=None):
     better = (gap < 0) == curves.lower_is_better(measure)
     return ("better" if better else "worse"), ("ok" if better else "warn"), said
 
-# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #38134b65
+# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #1b1acad8
 SHOWN = {
     "binary": ("average_precision", "log_loss", "recall_at_budget", "cost"),
     "multiclass": ("average_precision", "log_loss", "f1_macro", "balanced_accuracy"),
 }
 _HEADS = {
-    "average_precision": "avg. precision", "recall_at_budget": "recall in budget", "recall_at_precision": "recall if precise",
+    "average_precision": "avg. prec.", "recall_at_budget": "in budget", "recall_at_precision": "if precise",  # a column is narrow
     "cost": "cost a row", "f1_macro": "F1 macro", "balanced_accuracy": "balanced acc.",
 }  # fmt: skip
 
@@ -114,10 +114,9 @@ def columns_for(lab):
     hide.pop(lab.measure, None)
     order = sorted(sortable(lab), key=lambda m: m != lab.measure)  # the one sorted by comes first
     heads = [Column(name=m, label=label[m], numeric=True, sort=True, hide=hide.get(m)) for m in order]
-    words = f"{label[lab.measure]}, 95 %"
     first = [Column(name="name", label="strategy", strong=True), Column(name="against", label="against none")]
-    picture, time = Column(name="interval", label=words, hide="middle"), Column(name="time", label="fit", numeric=True, hide="wide")
-    return [*first, picture, *heads, time]
+    picture, time = Column(name="interval", label="95 %", hide="middle"), Column(name="time", label="fit", numeric=True, hide="wide")
+    return [*first, *heads[:1], picture, *heads[1:], time]
 
 # %% ../../nbs/70_widgets/53_imbalance_view.ipynb #923040db
 def all_rows(lab):
@@ -142,7 +141,7 @@ def ordered_rows(lab):
 
     return sorted(rows, key=place)
 
-# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #e4266608
+# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #20aa8bcc
 def study_rows(lab):
     "Strategy -> row of the table."
     rows, columns = ordered_rows(lab), columns_for(lab)
@@ -164,17 +163,17 @@ def _cells(lab, row, columns, scale):
     ends = [row.get(f"{lab.measure}{end}") for end in ("", "_lower", "_upper")]
     return {c.name: score_text(row.get(c.name)) for c in columns if c.numeric} | {
         "name": long_name(row.get("label") or name),
-        "interval": interval_cell(*ends, scale, tone="accent" if state == "done" else "dim", mark=mark, width=96),
+        "interval": interval_cell(*ends, scale, tone="accent" if state == "done" else "dim", mark=mark, width=88),
         "against": verdict_chip(words, tone, said, lab.advised, name),
         "time": time_text(row.get("fit_seconds")),
     }  # fmt: skip
 
-# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #c34c23fa
+# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #dc9baa97
 def verdict_chip(words, tone, said, advised, name):
-    "The difference to doing nothing in one chip, with whether the strategy is advised."
+    "The difference to doing nothing in one chip; `advised` for the strategy that is, with the difference in the tooltip."
     kept = {name: "advised", f"{name}+calibrated": "advised, calibrated"}.get(advised)
-    words = ", ".join(w for w in (words if words != "reference" or not kept else "", kept) if w)
-    return chip(words, "ok" if kept else tone, title=said) if words else tag("span")
+    said = "; ".join(w for w in (kept, said) if w)
+    return chip("advised" if kept else words, "ok" if kept else tone, title=said) if kept or words else tag("span")
 
 
 def advised_chip(lab, name):
@@ -244,7 +243,7 @@ def _sections(lab, name, row):
     return [*out, _section("Fold by fold", _picture(lab, "folds_picture", metric=lab.measure, highlight=name), key="folds"),
             _section("Code", lab.strategy_code(name), key="code")]  # fmt: skip
 
-# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #da158327
+# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #baa05a15
 def _section(title, inside, *, key, open_=False):
     return tag("details", tag("summary", title), inside, class_="mlt-fold", data_key=key, open=open_)
 
@@ -252,14 +251,14 @@ def _section(title, inside, *, key, open_=False):
 def _figures(row):
     "Every measure of a strategy with its interval."
     behind = ("_lower", "_upper", "_difference")  # written with the measure they belong to
-    pairs = []
+    pairs, full = [], {"recall_at_budget": "recall in budget", "recall_at_precision": "recall if precise"}
     for name, value in row.items():
         if name in ("folds", "fit_seconds", "cost_at_half") or name.endswith(behind) or not is_known(value):
             continue
         ends = [row.get(f"{name}_{end}") for end in ("lower", "upper")]
         if all(map(is_known, ends)):
             value = tag("span", f"{value:.3f} ", tag("small", _short_range(*ends), class_="mlt-dim"))
-        pairs.append((_HEADS.get(name) or curves.metric_label(name), value))
+        pairs.append((full.get(name) or _HEADS.get(name) or curves.metric_label(name), value))
     return key_values([*pairs, ("fit", time_text(row.get("fit_seconds")))])
 
 
@@ -278,13 +277,14 @@ def _picture(lab, name, *args, pair=None, width=262, **options):
     except InputError as error:
         return tag("p", str(error), class_="mlt-dim")
 
-# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #3df6a89c
+# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #c31e4760
 def pictures_html(lab):
     "Curves of all strategies: of the study, or of the folds that are fitted so far."
     shown = lab.result if lab.shows_result else lab.partial
     if shown is None or not len(shown.table):
         return ""
-    options = {"highlight": lab.selected if lab.selected in curves.names_of(shown) else None, "width": 400, "most": 8}
+    marked = next((n for n in (lab.selected, "none") if n in curves.names_of(shown)), None)  # without a choice, what others are set against
+    options = {"highlight": marked, "width": 400, "most": 8}
     drawn = [("Precision and recall", _all(lab, shown, "pr", options))]
     if lab.is_binary:
         drawn.append(("Caught over alarms", _all(lab, shown, "gain", {**options, "budget": lab.budget_share})))
@@ -339,13 +339,17 @@ def body_html(lab):
         return split_panel(lab)
     return code_tab(lab) if lab.tab == "code" else result_html(lab)
 
-# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #f33bcbc0
+# %% ../../nbs/70_widgets/53_imbalance_view.ipynb #c218c12e
+_LIVE = [Column(name="name", label="strategy", strong=True), *LIVE[1:]]
+
+
 def result_html(lab):
     "The board while it runs; the advice, the table and the card afterwards; the settings before."
     top = notices(lab)
     if lab.shows_board:
         said = sentences("Losses of unequal folds are not comparable yet. The curves are of the folds that are fitted so far.")
-        return tag("div", *top, table(LIVE, region="rows", label="Strategies", scroll="live"), said, _place("pictures"), class_="mlt-stack")
+        board = table(_LIVE, region="rows", label="Strategies", scroll="live")
+        return tag("div", *top, tag("div", board, class_="mlt-study"), said, _place("pictures"), class_="mlt-stack")
     if not lab.shows_result:
         words = ("Should anything be done about the rare class? Each strategy is fitted inside the same folds, never on rows that examine, "
                  "and set against doing nothing.")  # fmt: skip
