@@ -253,7 +253,7 @@ def close(self: Processes, *, kill=False):
             _idle.append((os.getpid(), self.n_workers, self._pool))
     _guard(self.folder, remove=True)
 
-# %% ../../nbs/30_modeling/28_executors.ipynb #f88eb1bb
+# %% ../../nbs/30_modeling/28_executors.ipynb #9368c3be
 def _finished(future):
     return future.done() and not future.cancelled() and future.exception() is None
 
@@ -262,6 +262,9 @@ def _end(pool):
     "End the processes of a pool, without waiting for their work."
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        manager = getattr(pool, "_executor_manager_thread", None)
+        if manager is not None:
+            manager.add_call_item_to_queue = lambda: None  # it would look for work that is given up, and say so in a traceback
         pool.shutdown(wait=False, kill_workers=True)
 
 
