@@ -175,16 +175,28 @@ def check_ready(self: ImbalanceLab):
     if not self.has_classes:
         raise self.classes_error
 
-# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #71c31cd0
+# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #9b5ce9a6
 @patch(as_prop=True)
 def code(self: ImbalanceLab):
     "An expression over `data` (and `split` or `model`, where the lab was given them) that gives the same ImbalanceStudy."
     arguments = dict(self.arguments)
     model = arguments.pop("model")
     first = "model=model" if model == "model" else f"model={model!r}"
-    parts = [self.data_text, first, f"strategies={arguments.pop('strategies')!r}", f"split={self.split_code}"]
-    parts += [f"{name}={value!r}" for name, value in arguments.items()]
+    parts = [self.data_text, first, f"strategies={_listed(arguments.pop('strategies'))}", f"split={self.split_code}"]
+    parts += [f"{name}={_listed(value) if isinstance(value, list) else repr(value)}" for name, value in arguments.items()]
     return "mlt.compare_imbalance(\n    " + ",\n    ".join(parts) + ",\n)"
+
+
+def _listed(values, width=88):
+    "A list as Python text; a long one on lines of its own, indented for a call."
+    whole, lines = repr(values), [""]
+    if len(whole) <= width:
+        return whole
+    for text in map(repr, values):
+        if len(lines[-1]) + len(text) > width:
+            lines.append("")
+        lines[-1] += f"{text}, "
+    return "[\n        " + "\n        ".join(line.rstrip() for line in lines) + "\n    ]"
 
 
 @patch
@@ -444,11 +456,22 @@ def _changed(self: ImbalanceLab, control):
         self.controls["strategies"].value = tuple(s for s in self.controls["strategies"].value if s in known)
     ModelLab._changed(self, control)
 
-# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #7c6ea859
+# %% ../../nbs/70_widgets/54_imbalance_lab.ipynb #33e322b3
 @patch
 def refresh(self: ImbalanceLab, *names):
     "Make regions again and show what changed; new rows of the board bring new curves."
     LabWidget.refresh(self, *(names + ("pictures",) if "rows" in names else names))
+
+
+@patch
+def _pictures(self: ImbalanceLab):
+    "The curves; those of a run are drawn anew only when a fold has come in, so that a stop need not wait for them."
+    if self.shows_result:
+        return view.pictures_html(self)
+    key = (self.split_code, sorted(self.live), self.selected, self.curve_options, self.budget_share)
+    if getattr(self, "_drawn", ("",))[0] != key:
+        self._drawn = (key, view.pictures_html(self))
+    return self._drawn[1]
 
 
 @patch
@@ -466,5 +489,5 @@ def regions(self: ImbalanceLab):
         "problem": lambda: self.problem or "", "body": lambda: view.body_html(self),
         "rows": lambda: view.rows_html(self) if result else {},
         "detail": lambda: view.card_html(self) if result and self.shows_result else "",
-        "pictures": lambda: view.pictures_html(self) if result else "", "foot": lambda: view.foot_html(self),
+        "pictures": lambda: self._pictures() if result else "", "foot": lambda: view.foot_html(self),
     }  # fmt: skip

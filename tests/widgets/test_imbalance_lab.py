@@ -67,6 +67,11 @@ def test_code_follows_the_controls(done):
     lab.put("alarm_budget", "5 %")
     lab.put("cost_fn", "")
     assert "alarm_budget=0.05" in lab.code and "cost_fn" not in lab.code
+    many = made(table().assign(**{f"column, number {i}": 1.0 * i for i in range(12)}), strategies="all")
+    many.controls["drop"].value = {f"column, number {i}": "constant" for i in range(12)}
+    shown = []
+    eval(many.code, {"mlt": SimpleNamespace(compare_imbalance=lambda *a, **k: shown.append(k), load=mlt.load, split=mlt.split), "data": many.base.frame})
+    assert max(map(len, many.code.splitlines())) < 110 and shown[0]["strategies"] == list(many.params["strategies"]) and len(shown[0]["drop"]) == 12
     given = mlt.load(table(), target="churn")
     lab = ImbalanceLab(given, split=mlt.split(given, n_splits=3), strategies=[])
     assert "split=split" in lab.code and lab.params["strategies"] == ("none",) and lab.code.startswith("mlt.compare_imbalance(\n    data,")
@@ -290,6 +295,12 @@ def test_curves_of_the_folds_so_far(done):
     lab.live = {("none", 1): rng.random(len(lab.split.folds[0][1])), ("smote", 1): rng.random(len(lab.split.folds[0][1]))}
     partial, page = lab.partial, str(view.pictures_html(lab))
     assert page.count("<figure") == 2 and 'class="mlt-dim"' not in page
+    drawn = lab.regions()["pictures"]
+    assert drawn() is drawn()  # drawn anew only when a fold came in
+    before = drawn()
+    lab.live[("none", 2)] = rng.random(len(lab.split.folds[1][1]))
+    assert drawn() != before
+    del lab.live[("none", 2)]
     assert list(partial.table["strategy"]) == ["none"] and partial.oof["none"].notna().sum() == len(lab.split.folds[0][1])
     assert set(name for name, _ in done.live) == set(PICKED) and len(done.live) == 15
 
