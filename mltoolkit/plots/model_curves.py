@@ -102,7 +102,7 @@ def headline(result):
     table, _ = table_of(result)
     return next((m for m in ("average_precision", "log_loss", "rmse", "score") if m in table.columns), "score")
 
-# %% ../../nbs/60_plots/22_model_curves.ipynb #5dc383e4
+# %% ../../nbs/60_plots/22_model_curves.ipynb #2cade093
 def board(result, metric=None):
     """One row a candidate: name, label, state, folds, n_folds, value, lower, upper, tied, letters, words.
 
@@ -111,6 +111,7 @@ def board(result, metric=None):
     table, key = table_of(result)
     value, lower, upper = _figures(result, table, metric)
     names, states, letters = names_of(result), _states(result), tie_letters(result)
+    value, lower, upper = _placed(result, table, metric, states, value, lower, upper)
     total = n_folds(result)
     folds = table["folds"] if "folds" in table.columns else pd.Series(total, index=table.index)
     tied = table["tied"] if "tied" in table.columns else pd.Series(False, index=table.index)
@@ -128,6 +129,19 @@ def board(result, metric=None):
     if metric not in (None, headline(result)) or "score" not in table.columns:  # the table is in the order of something else
         order["value"] = out["value"] if lower_is_better(metric or headline(result)) else -out["value"]
     return out.loc[order.sort_values(["failed", "value"], kind="stable").index].reset_index(drop=True)
+
+# %% ../../nbs/60_plots/22_model_curves.ipynb #f1ba5e26
+def _placed(result, table, metric, states, *figures):
+    "The figures, with those of dropped candidates counted from the leader's score."
+    needed = {"difference", "difference_lower", "difference_upper", "score"}
+    dropped = np.array([state == "dropped" for state in states])
+    if metric not in (None, headline(result)) or not needed <= set(table.columns) or not dropped.any():
+        return figures
+    sign = 1.0 if lower_is_better(headline(result)) else -1.0
+    gaps = [table[c].to_numpy(dtype=float) for c in ("difference", "difference_lower", "difference_upper")]
+    value, *ends = (float(table["score"].iloc[0]) + sign * gap for gap in gaps)
+    placed = (value, np.minimum(*ends), np.maximum(*ends))
+    return tuple(np.where(dropped & np.isfinite(new), new, np.asarray(old, dtype=float)) for new, old in zip(placed, figures))
 
 # %% ../../nbs/60_plots/22_model_curves.ipynb #b1963e4e
 def n_folds(result):

@@ -190,7 +190,7 @@ def done_rows(lab):
         out[row["name"]] = table_row(columns, cells, key=row["name"], action="select", selected=row["name"] == lab.selected, off=off)
     return out
 
-# %% ../../nbs/70_widgets/51_validation_view.ipynb #30167a36
+# %% ../../nbs/70_widgets/51_validation_view.ipynb #e6fefff2
 def _done_cells(row, scale, leader, *, best, frontier):
     over = row["state"] != "done"
     picture = interval_cell(row["value"], row["lower"], row["upper"], scale, tone="dim" if over else "accent", mark=leader)
@@ -199,8 +199,9 @@ def _done_cells(row, scale, leader, *, best, frontier):
     else:
         words = letter_chip(row["letters"], tied=row["tied"], best=best)
     diamond = tag("span", "◆", class_="mlt-mark-word", title="No candidate is both better and faster to predict.") if frontier else ""
+    about = "≈ " if row["state"] == "dropped" else ""
     return {
-        "name": name_cell(row["label"], row["name"]), "picture": picture, "score": score_text(row["value"]),
+        "name": name_cell(row["label"], row["name"]), "picture": picture, "score": about + score_text(row["value"]),
         "difference": "" if best else difference_cell(row), "tied": words, "fit": time_text(row.get("fit_seconds")),
         "predict": time_text(row.get("predict_seconds")), "pareto": diamond,
     }  # fmt: skip
@@ -209,7 +210,7 @@ def _done_cells(row, scale, leader, *, best, frontier):
 def _over(row):
     return "failed" if row["state"] == "failed" else f"{row['state']}, {many(row['folds'], 'fold')}"
 
-# %% ../../nbs/70_widgets/51_validation_view.ipynb #1d0c8dea
+# %% ../../nbs/70_widgets/51_validation_view.ipynb #907b8ebd
 def difference_cell(row):
     "How far behind the leader, with the interval of the difference."
     if not is_known(row.get("difference")):
@@ -224,7 +225,7 @@ def under_words(lab):
     states = [r["state"] for r in board_rows(lab.result)]
     words = ["Candidates with a letter in common cannot be told apart."]
     if "dropped" in states:
-        words.append("Grey: dropped by racing, with the score on the folds it saw.")
+        words.append("Grey: dropped by racing, placed as far behind the leader as it was on the folds both saw.")
     if frontier(lab.result):
         words.append("◆: no candidate is both better and faster to predict.")
     return " ".join(words)
