@@ -290,7 +290,7 @@ class _Remote:
             self.future = self.make()
         return self.future
 
-# %% ../../nbs/30_modeling/28_executors.ipynb #db500380
+# %% ../../nbs/30_modeling/28_executors.ipynb #814f30df
 class Dask(Inline):
     "Runs calls on a Dask cluster: a local one of `n_workers` processes, or the one at `address`."
 
@@ -304,7 +304,7 @@ class Dask(Inline):
         self._done, self._flying = queue.SimpleQueue(), {}
 
     def share(self, value):
-        return _Remote(lambda: self.client.scatter([value], broadcast=True, hash=False)[0])
+        return _Remote(lambda: self.client.scatter([value], broadcast=True, hash=False, timeout=60)[0])
 
     def start(self, name, function, *args, keep=False, **keywords):
         def make():

@@ -62,7 +62,7 @@ def test_selection_that_was_made_already_leaves_no_trace_and_that_is_said():
     kept = SelectKBest(k=20).fit(frame.drop(columns="y"), frame["y"]).get_feature_names_out()
     result = check(mlt.load(frame[[*kept, "y"]], target="y"), KNeighborsClassifier(5))
     assert result.permuted["score"] > 0.75  # the leak is there
-    assert result.verdict != "leak" and "not visible here" in result.sentence
+    assert result.verdict != "leak" and "cannot be seen here" in result.sentence
 
 
 def test_smote_before_the_split():
