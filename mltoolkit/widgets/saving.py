@@ -14,7 +14,7 @@ from ..core import InputError
 from .components import Column, actions, button, error_panel, notice, sentences, table, table_row, tag, text_field
 
 # %% auto #0
-__all__ = ['compare', 'diff_table', 'RecipeSaver', 'saver_panel']
+__all__ = ['compare', 'diff_table', 'RecipeSaver', 'save_recipe', 'saver_panel']
 
 # %% ../../nbs/70_widgets/25_saving.ipynb #d2b4e9e9
 def compare(recipe, path):
@@ -104,6 +104,15 @@ def write(self: RecipeSaver, recipe=None):
 def command(self: RecipeSaver):
     "The command that runs the file."
     return f"mltoolkit run {shlex.quote(self.path)}"
+
+# %% ../../nbs/70_widgets/25_saving.ipynb #ef26d8d2
+def save_recipe(self, path=None):
+    "Write the recipe to `path` (default: the path in the lab), replacing what is there. Returns the path."
+    if path is not None:
+        self.saver.set_path(path)
+    written = self.saver.write()
+    self.refresh()
+    return written
 
 # %% ../../nbs/70_widgets/25_saving.ipynb #cfe5459a
 def _bytes_of(path):
