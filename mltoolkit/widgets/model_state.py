@@ -452,7 +452,7 @@ def _set_path(saver, value):
     except InputError as error:
         saver.error = str(error)
 
-# %% ../../nbs/70_widgets/45_model_state.ipynb #b3117ae8
+# %% ../../nbs/70_widgets/45_model_state.ipynb #707a1386
 @patch
 def recipe_parts(self: ModelLab):
     "Section -> values that the lab decides. The split is decided by every lab of models."
@@ -461,7 +461,7 @@ def recipe_parts(self: ModelLab):
         raise InputError("a recipe names a kind of split", got="a splitter of your own", fix=fix)
     kept = {name: self.controls[name].value for name in SPLIT_DEFAULTS}
     used = split_arguments(self.controls)
-    kept |= {name: None for name in ("gap", "test_from") if name not in used}
+    kept |= {name: None for name in ("gap", "test_from") if name not in used} | {"n_repeats": used.get("n_repeats", 1)}
     return {"split": kept, "drop": dict(self.controls["drop"].value)}
 
 
