@@ -157,13 +157,13 @@ def parse_name(name, *, task=None):
         strategy_of(strategy, task or "binary")
     return model, strategy if plus else "none"
 
-# %% ../../nbs/30_modeling/12_candidates.ipynb #1d0eda24
-def describe(name, columns, *, task="binary", random_state=0):
-    "The pipeline of the candidate `name` ('hgb', 'hgb+smote') for the ColumnKinds `columns`, as a Call."
+# %% ../../nbs/30_modeling/12_candidates.ipynb #79d56832
+def describe(name, columns, *, task="binary", encoding=None, random_state=0):
+    "The pipeline of the candidate `name` ('hgb', 'hgb+smote') for the ColumnKinds `columns`, as a Call. `encoding`: another than its own."
     columns = columns if isinstance(columns, ColumnKinds) else ColumnKinds(*columns)
     name, strategy = parse_name(name, task=task)
     model = MODELS[name]
-    encoded = [] if model.encoding is None else encode(model.encoding, columns, task=task, random_state=random_state)
+    encoded = [] if model.encoding is None else encode(encoding or model.encoding, columns, task=task, random_state=random_state)
     call = Call("sklearn.pipeline.Pipeline", ([*encoded, ("model", model.call(task, random_state))],))
     if strategy == "none":
         return call
@@ -178,16 +178,17 @@ def label_of(name, model=None):
         return str(name)
     return MODELS[known].label + (f" + {strategy_label(strategy)}" if strategy not in ("", "none") else "")
 
-# %% ../../nbs/30_modeling/12_candidates.ipynb #2c29b52a
-def make_pipeline_for(model, X, *, random_state=0, task="binary"):
+# %% ../../nbs/30_modeling/12_candidates.ipynb #f456a9e8
+def make_pipeline_for(model, X, *, random_state=0, task="binary", encoding=None):
     """An unfitted Pipeline of `model` for the columns of the DataFrame X.
 
-    `model`: a candidate's name ('hgb', 'hgb+smote'), a scikit-learn estimator, or a Pipeline (used as it is).
+    `model`: a candidate's name ('hgb', 'hgb+smote'), a scikit-learn estimator, or a Pipeline (used as it is). `encoding`: how columns
+    become numbers, 'linear', 'dense' or 'tree'; None: as the model's family does it.
     """
     columns = column_kinds(X)
     if isinstance(model, str):
         check_installed(model)
-        return build(describe(model, columns, task=task, random_state=random_state))
+        return build(describe(model, columns, task=task, encoding=encoding, random_state=random_state))
     from sklearn.base import clone
     from sklearn.pipeline import Pipeline
 
@@ -197,7 +198,7 @@ def make_pipeline_for(model, X, *, random_state=0, task="binary"):
         return estimator
     if "random_state" in estimator.get_params() and estimator.get_params()["random_state"] is None:
         estimator.set_params(random_state=random_state)
-    encoding, extra = _encoding_of(estimator)
+    encoding, extra = (encoding, []) if encoding else _encoding_of(estimator)
     steps = [*encode(encoding, columns, task=task, random_state=random_state), *extra]
     return Pipeline([*build(steps), ("model", estimator)])
 

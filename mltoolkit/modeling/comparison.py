@@ -108,9 +108,9 @@ def _digits(value):
 def _range(row, prefix):
     return f"{_digits(row[prefix + 'lower'])} to {_digits(row[prefix + 'upper'])}"
 
-# %% ../../nbs/30_modeling/40_comparison.ipynb #590eac04
+# %% ../../nbs/30_modeling/40_comparison.ipynb #5fd79827
 def compare(data, models=None, split=None, scoring=None, *, metrics=None, target=None, drop=(), race="auto", rope=None, cost_fp=None,
-            cost_fn=None, budget_s=None, store=None, executor=None, n_jobs=None, n_resamples=200, random_state=0, watch=None,
+            cost_fn=None, budget_s=None, store=None, executor=None, n_jobs=None, encoding=None, n_resamples=200, random_state=0, watch=None,
             progress=None, cancel=None):  # fmt: skip
     """Compare `models` by cross-validation over the folds of `split`: a Comparison, best model first.
 
@@ -119,7 +119,8 @@ def compare(data, models=None, split=None, scoring=None, *, metrics=None, target
     `race`: drop candidates that are clearly behind after a fold; 'auto', True, False, or how many standard errors (3).
     `rope`: differences smaller than this do not matter to you. `cost_fp`, `cost_fn`: prices, for the metric 'cost'.
     `budget_s`: no new fit after so many seconds. `store`: a file that keeps every fit, for resuming. `executor`: 'processes',
-    'threads', 'dask' or the address of a Dask scheduler; `n_jobs`: workers. The result depends on neither.
+    'threads', 'dask' or the address of a Dask scheduler; `n_jobs`: workers. The result depends on neither. `encoding`: prepare the
+    columns for all models in one way ('dense', or 'linear', 'tree'), so that only the models differ; default, as suits each family.
     """
     data = as_dataset(data, target=target)
     data.known().y  # noqa: B018 (says what is wrong with the target)
@@ -128,7 +129,7 @@ def compare(data, models=None, split=None, scoring=None, *, metrics=None, target
     split = make_split(data, random_state=random_state) if split is None else split
     cost = _costs(cost_fp, cost_fn, data.task)
     found = cross_validate_oof(data, models, split, drop=drop, race=_racing(race, metric, models), scoring=scoring, store=store,
-                               executor=executor, n_jobs=n_jobs, budget_s=budget_s, random_state=random_state,
+                               executor=executor, n_jobs=n_jobs, budget_s=budget_s, encoding=encoding, random_state=random_state,
                                on_fit=None if watch is None else lambda record, board: watch(board.table()),
                                progress=_first_part(progress, 0.95), cancel=cancel)  # fmt: skip
     for name, note in found.notes.items():
@@ -141,7 +142,7 @@ def compare(data, models=None, split=None, scoring=None, *, metrics=None, target
     return Comparison(**told, oof=found.predictions, fits=found.fits, races=found.races, failed=dict(found.failed), scoring=str(scoring),
                       metric=metric.name, task=data.task, classes=data.classes, features=found.features, split_kind=split.kind,
                       split_parameters=split.parameters, split_description=split.description, reason=split.reason, checks=split.checks,
-                      options={"race": race, "drop": drop, "cost": cost, "rope": rope}, random_state=random_state,
+                      options={"race": race, "drop": drop, "cost": cost, "rope": rope, "encoding": encoding}, random_state=random_state,
                       complete=found.complete)  # fmt: skip
 
 # %% ../../nbs/30_modeling/40_comparison.ipynb #45d4c19d
@@ -249,7 +250,7 @@ def pareto(self: Comparison):
     best = (sign * table["score"]).cummin().shift(fill_value=np.inf)
     return table.loc[sign * table["score"] < best, ["model", "label", "score", "lower", "upper", "predict_seconds"]].reset_index(drop=True)
 
-# %% ../../nbs/30_modeling/40_comparison.ipynb #f59a4eda
+# %% ../../nbs/30_modeling/40_comparison.ipynb #2c9479eb
 @patch
 def fit_best(self: Comparison, data, *, model=None, models=None, split=None):
     "The model (default: the best) fitted on all development rows of the Dataset: a plain scikit-learn Pipeline."
@@ -261,7 +262,7 @@ def fit_best(self: Comparison, data, *, model=None, models=None, split=None):
     development = split.development_data(data)
     X = development.frame[list(self.features)]
     chosen = name if models is None else named_models(models, task=self.task).get(name, name)
-    pipeline = make_pipeline_for(chosen, X, random_state=self.random_state, task=self.task)
+    pipeline = make_pipeline_for(chosen, X, random_state=self.random_state, task=self.task, encoding=self.options.get("encoding"))
     with threadpool_limits(limits=1), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # NumPy, on columns that are missing throughout
         return pipeline.fit(X, development.y.to_numpy())
@@ -272,7 +273,7 @@ def code(self: Comparison):
     "The call that makes this comparison again, as text over `data`. Own estimators stand by their names."
     cut = ", ".join(f"{k}={v!r}" for k, v in self.split_parameters.items() if v is not None)
     names = [name for name in self.oof_models]
-    more = {k: v for k, v in self.options.items() if k in ("race", "drop", "rope") and v not in (None, [], {}, "auto")}
+    more = {k: v for k, v in self.options.items() if k in ("race", "drop", "rope", "encoding") and v not in (None, [], {}, "auto")}
     more |= dict(zip(("cost_fp", "cost_fn"), self.options.get("cost") or ()))
     more |= {"random_state": self.random_state} if self.random_state else {}
     tail = "".join(f", {k}={v!r}" for k, v in more.items())

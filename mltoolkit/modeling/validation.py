@@ -95,7 +95,7 @@ def named_models(models=None, task="binary"):
             raise InputError("a model's name must be a text other than 'row', 'fold' and 'y'", got=repr(name), fix="Rename it.")
     return dict(models)
 
-# %% ../../nbs/30_modeling/30_validation.ipynb #fbb98a7c
+# %% ../../nbs/30_modeling/30_validation.ipynb #002844ee
 @dataclass(frozen=True)
 class _Candidate:
     name: str
@@ -109,8 +109,8 @@ class _Candidate:
     baseline: bool
 
 
-def _candidate(name, model, X, random_state, task):
-    pipeline = single_threaded(make_pipeline_for(model, X, random_state=random_state, task=task))
+def _candidate(name, model, X, random_state, task, encoding=None):
+    pipeline = single_threaded(make_pipeline_for(model, X, random_state=random_state, task=task, encoding=encoding))
     configuration, why = configuration_of(pipeline)
     steps, rest = cut(pipeline)
     known = MODELS.get(model.partition("+")[0]) if isinstance(model, str) else None
@@ -301,19 +301,21 @@ def race(self: _Foreman, seen, z, blocks):
         self.tracker.step(f"{row['model']} dropped", n=left)
     return [{"model": r["model"], "dropped_after": len(seen), "folds": ", ".join(map(str, seen)), **r} for r in found]
 
-# %% ../../nbs/30_modeling/30_validation.ipynb #49a692b6
+# %% ../../nbs/30_modeling/30_validation.ipynb #e347adda
 def cross_validate_oof(data, models=None, split=None, *, drop=(), race=False, scoring=None, store=None, executor=None, n_jobs=None,
-                       budget_s=None, random_state=0, train_score=True, on_fit=None, progress=None, cancel=None):  # fmt: skip
+                       budget_s=None, encoding=None, random_state=0, train_score=True, on_fit=None, progress=None,
+                       cancel=None):  # fmt: skip
     """Out-of-fold predictions of every model in `models` over the folds of `split` (a `Split` of this Dataset): an OutOfFold.
 
     `drop`: feature columns to leave out. `race`: False, True (3 standard errors), a number of them, or 'auto' (if `scoring` is a
     mean over rows). `store`: a path or FitStore, to find and keep fits. `executor`: None, 'processes', 'threads', 'dask' or the
     address of a Dask scheduler; `n_jobs`: workers. The result depends on neither. `budget_s`: seconds after which no fit begins.
-    `train_score`: whether to predict a sample of training rows too. `on_fit(record, board)` is called after every fit.
+    `encoding`: one for all models, 'dense' say, instead of each family's own. `train_score`: whether to predict a sample of
+    training rows too. `on_fit(record, board)` is called after every fit.
     """
     models, features = named_models(models, data.task or "binary"), feature_names(split.checked(data), drop)
     fit_data = _prepared_data(data, split, features)
-    candidates = [_candidate(name, model, fit_data.X, random_state, fit_data.task) for name, model in models.items()]
+    candidates = [_candidate(name, model, fit_data.X, random_state, fit_data.task, encoding) for name, model in models.items()]
     z, metric, said = _race_on(race, scoring, fit_data.task)
     folds = sorted(range(1, len(fit_data.folds) + 1), key=lambda k: -len(fit_data.folds[k - 1][0]))
     work = sum(c.work for c in candidates) * sum(len(train) for train, _ in fit_data.folds)

@@ -317,6 +317,21 @@ def test_pareto_leaves_out_who_is_slower_and_worse(compared):
     assert front["predict_seconds"].is_monotonic_increasing and front["score"].is_monotonic_decreasing
 
 
+def test_one_preparation_for_all_models():
+    data = toy()
+    data = data.with_frame(data.frame.assign(c=np.where(data.frame["x"] > 0, "a", "b")))
+    same = mlt.compare(data, ["logistic", "hgb", "decision_tree"], encoding="dense", race=False, progress=quiet)
+    steps = {str(make_pipeline_for(name, data.X, encoding="dense")[:-1]) for name in same.table["model"]}
+    assert len(steps) == 1 and len({str(make_pipeline_for(name, data.X)[:-1]) for name in same.table["model"]}) == 2
+    assert "encoding='dense'" in same.code
+    again = eval(same.code, {"mlt": mlt, "data": data})
+    pd.testing.assert_frame_equal(again.oof, same.oof)
+    hand = make_pipeline_for("hgb", data.X, encoding="dense").fit(data.take(mlt.split(data).development).X, data.take(mlt.split(data).development).y)
+    np.testing.assert_allclose(same.fit_best(data, model="hgb").predict_proba(data.X), hand.predict_proba(data.X), atol=1e-12)
+    with pytest.raises(InputError, match="Did you mean 'dense'"):
+        mlt.compare(data, FAST, encoding="dens", progress=quiet)
+
+
 def test_presets():
     comparison = mlt.compare(toy(), "fast", progress=quiet)
     assert set(comparison.table["model"]) == {"dummy", "logistic", "hgb"}
