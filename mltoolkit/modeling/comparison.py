@@ -250,7 +250,7 @@ def pareto(self: Comparison):
     best = (sign * table["score"]).cummin().shift(fill_value=np.inf)
     return table.loc[sign * table["score"] < best, ["model", "label", "score", "lower", "upper", "predict_seconds"]].reset_index(drop=True)
 
-# %% ../../nbs/30_modeling/40_comparison.ipynb #2c9479eb
+# %% ../../nbs/30_modeling/40_comparison.ipynb #ed71899d
 @patch
 def fit_best(self: Comparison, data, *, model=None, models=None, split=None):
     "The model (default: the best) fitted on all development rows of the Dataset: a plain scikit-learn Pipeline."
@@ -272,16 +272,15 @@ def fit_best(self: Comparison, data, *, model=None, models=None, split=None):
 def code(self: Comparison):
     "The call that makes this comparison again, as text over `data`. Own estimators stand by their names."
     cut = ", ".join(f"{k}={v!r}" for k, v in self.split_parameters.items() if v is not None)
-    names = [name for name in self.oof_models]
     more = {k: v for k, v in self.options.items() if k in ("race", "drop", "rope", "encoding") and v not in (None, [], {}, "auto")}
     more |= dict(zip(("cost_fp", "cost_fn"), self.options.get("cost") or ()))
     more |= {"random_state": self.random_state} if self.random_state else {}
     tail = "".join(f", {k}={v!r}" for k, v in more.items())
-    return f"mlt.compare(data, {names!r}, mlt.split(data, {cut}), {self.scoring!r}{tail})"
+    return f"mlt.compare(data, {self.candidates!r}, mlt.split(data, {cut}), {self.scoring!r}{tail})"
 
 
 @patch(as_prop=True)
-def oof_models(self: Comparison):
+def candidates(self: Comparison):
     "Names of all candidates, in the order they were given."
     columns = [c.rsplit("|", 1)[0] if self.task == "multiclass" else c for c in self.oof.columns if c not in ("row", "fold", "y")]
     return list(dict.fromkeys(columns))
