@@ -31,7 +31,7 @@ class Source(NamedTuple):
     package: str  # requirement
     path: str  # the file, inside the package's folder of data
     target: str  # the column to predict
-    positive: object  # its rare value
+    positive: object  # its rare value; None: any value, as missing says that nothing happened
     drop: tuple  # columns that name a row, leak the answer or name a protected group
     question: str  # what is predicted
     origin: str  # who collected it
@@ -68,11 +68,21 @@ SOURCES = {
                         "Does the applicant get a call?", "Bertrand and Mullainathan 2004, by way of openintro", "GPL-3"),
     "wine": Source(COMMON, "winequality-red-4/winequality-red-4.dat", "Class", "positive", (), "Is the wine of grade 4?",
                    "P. Cortez and others 2009, UCI", KEEL),
+    "strikes": Source(R, "openintro/birds", "effect", None, ("opid", "date", "remarks"), "Does striking a bird disturb the flight?",
+                      "US Federal Aviation Administration, 1990 to 1997, by way of openintro", "public domain"),
+    "stops": Source(R, "carData/MplsStops", "personSearch", "YES",
+                    ("idNum", "date", "vehicleSearch", "citationIssued", "preRace", "race", "gender"), "Is the stopped person searched?",
+                    "Minneapolis Police Department 2017, by way of carData", "GPL-2 or later"),
+    "votes": Source(R, "stevedata/TV16", "votetrump", 1.0, ("uid", "female", "racef"), "Does the citizen vote for Trump?",
+                    "Cooperative Congressional Election Study 2016, by way of stevedata", "CC0 (study), GPL-2 (package)"),
+    "covid": Source(R, "medicaldata/covid_testing", "result", "positive",
+                    ("subject_id", "fake_first_name", "fake_last_name", "gender", "ct_result", "test_id"), "Is the COVID test positive?",
+                    "Children's Hospital of Philadelphia 2020, by way of medicaldata", "MIT"),
     "flares": Source(COMMON, "flare-F/flare-F.dat", "Class", "positive", (), "Is the solar region of type F?",
                      "G. Bradshaw 1989, UCI", KEEL),
 }  # fmt: skip
 NAMES = tuple(SOURCES)
-LARGEST = 10_000  # rows kept at most, drawn with a fixed seed
+LARGEST = 10_000  # rows kept unless asked for more
 
 
 @cache
@@ -132,23 +142,29 @@ def _table(name):
         data = archive.read(f"{folder}/{source.path}{ending}")
     frame = (_delimited if source.package == COMMON else _pickled)(source, data)
     target = frame[source.target]
-    hit = target >= source.positive if name == "abalone" else target.astype("str").str.lower() == str(source.positive).lower()
+    if source.positive is None:
+        hit = target.notna()
+    else:
+        frame, target = frame[target.notna()], target[target.notna()]
+        hit = target >= source.positive if name == "abalone" else target.astype("str").str.lower() == str(source.positive).lower()
     y = hit.astype("int64").to_numpy()
     X = frame.drop(columns=[source.target, *source.drop])
     X = pd.DataFrame({column: _plain(X[column]) for column in X.columns})
-    X = X.loc[:, X.nunique() > 1]
-    kept = np.arange(len(X))
-    if len(X) > LARGEST:
-        kept = np.sort(np.random.default_rng(0).choice(len(X), LARGEST, replace=False))
-    return X.iloc[kept].reset_index(drop=True), pd.Series(y[kept], name="target")
+    return X.loc[:, X.nunique() > 1], pd.Series(y, name="target")
 
 
-def load(name):
-    "(X, y) of the data set `name`: a DataFrame of numbers and text, with missing values, and a Series of 0 and 1."
+def load(name, largest=LARGEST):
+    """(X, y) of the data set `name`: a DataFrame of numbers and text, with missing values, and a Series of 0 and 1.
+
+    Of a table with more than `largest` rows so many are drawn, with a fixed seed.
+    """
     if name not in SOURCES:
         raise KeyError(f"no data set {name!r}; there are {', '.join(NAMES)}")
     X, y = _table(name)
-    return X.copy(), y.copy()
+    kept = np.arange(len(X))
+    if len(X) > largest:
+        kept = np.sort(np.random.default_rng(0).choice(len(X), largest, replace=False))
+    return X.iloc[kept].reset_index(drop=True), y.iloc[kept].reset_index(drop=True)
 
 
 def describe(names=NAMES):

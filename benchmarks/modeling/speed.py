@@ -1,10 +1,10 @@
 """Eight models, five folds, six metrics: what the comparison costs, by `cross_validate` for each model and by the engine.
 
-`python speed.py DATA WAY` runs one way on one data set and prints one JSON object. All ways use the same pipelines, the same
-folds and one thread. The models are scikit-learn's, nearly as they come (the default), or with `--zoo` mltoolkit's own candidates,
-whose forests have more trees and larger leaves: these win more often, and who wins must be fitted on all folds. WAY is `cross_validate`
-(scikit-learn, each model with its own preprocessing), `engine` (shared preparation and racing with z = 3) or `shared` (the engine
-without racing).
+`python speed.py DATA WAY` runs one way on one data set and prints one JSON object. All ways use the same pipelines, the same folds and
+one thread. Six data sets have 15,000 rows or more, as they come (of the flights 50,000, evenly spread); a seventh is smaller. The models
+are scikit-learn's, nearly as they come (the default), or with `--zoo` mltoolkit's own candidates, whose forests have more trees and
+larger leaves: these win more often, and who wins must be fitted on all folds. WAY is `cross_validate` (scikit-learn, each model with its
+own preprocessing), `engine` (shared preparation and racing with z = 3) or `shared` (the engine without racing).
 """
 
 import argparse
@@ -21,9 +21,13 @@ from mltoolkit.modeling.metrics import score_prediction
 from mltoolkit.modeling.validation import cross_validate_oof
 
 DATA = {
-    "flights": "flights, 20,000 rows, folds in time",
-    "lending": "lending, stratified folds",
-    "crashes": "crashes, stratified folds",
+    "flights": "folds in time",
+    "lending": "stratified folds",
+    "crashes": "stratified folds",
+    "strikes": "stratified folds",
+    "stops": "stratified folds",
+    "votes": "stratified folds",
+    "covid": "stratified folds",
 }
 ZOO = ["logistic", "naive_bayes", "knn", "decision_tree", "random_forest", "extra_trees", "hgb", "hgb_early"]
 SCORING = ["neg_log_loss", "average_precision", "roc_auc", "neg_brier_score", "f1", "balanced_accuracy"]
@@ -58,15 +62,15 @@ def cpu_seconds():
     return sum(u.ru_utime + u.ru_stime for u in used)
 
 
-def load(name, rows=20_000):
+def load(name, rows=50_000):
     "(Dataset of features and target, Split with five folds)."
     if name == "flights":
         data = mlt.load_example("flights", rows=rows).drop(KNOWN_LATER + IDENTIFIERS)
         return data, mlt.split(data, test_from="2013-11-01", gap="1D", n_splits=5)
     import datasets
 
-    X, y = datasets.load(name)
-    data = mlt.load(X.assign(target=y.to_numpy()).head(rows), target="target", positive=1)
+    X, y = datasets.load(name, largest=rows)
+    data = mlt.load(X.assign(target=y.to_numpy()), target="target", positive=1)
     return data, mlt.split(data, kind="stratified", n_splits=5)
 
 
@@ -120,7 +124,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", choices=DATA)
     parser.add_argument("way", choices=["cross_validate", "engine", "shared"])
-    parser.add_argument("--rows", type=int, default=20_000)
+    parser.add_argument("--rows", type=int, default=50_000)
     parser.add_argument("--zoo", action="store_true")
     given = parser.parse_args()
     warnings.simplefilter("ignore")

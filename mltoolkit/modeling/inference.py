@@ -81,8 +81,8 @@ def tie_groups(order, differ):
             reached = end
     return tuple(found)
 
-# %% ../../nbs/30_modeling/24_inference.ipynb #4038c3fd
-SHARED_LUCK = 1.1  # allowance in the variance of a difference for luck that all folds share
+# %% ../../nbs/30_modeling/24_inference.ipynb #e231ac52
+SHARED_LUCK = 1.15  # allowance in the variance of a difference for luck that all folds share
 ALPHA = 0.05  # two models differ if their adjusted p value is below
 PAIR_COLUMNS = ["a", "b", "difference", "lower", "upper", "p_value", "p_adjusted", "p_a_better", "p_equivalent", "p_b_better", "rows"]
 
