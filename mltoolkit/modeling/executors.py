@@ -21,7 +21,7 @@ from fastcore.basics import patch
 from ..core import InputError, RunError
 
 # %% auto #0
-__all__ = ['ONE_THREAD', 'SMALL', 'Inline', 'Threads', 'Processes', 'Dask', 'n_processes', 'open_executor']
+__all__ = ['ONE_THREAD', 'SMALL', 'Inline', 'Beside', 'Threads', 'Processes', 'Dask', 'n_processes', 'open_executor']
 
 # %% ../../nbs/30_modeling/28_executors.ipynb #f3d38276
 class Inline:
@@ -62,6 +62,38 @@ class Inline:
 
     def __exit__(self, kind, *_):
         self.close(kill=kind is not None)
+
+# %% ../../nbs/30_modeling/28_executors.ipynb #90166dbf
+class Beside(Inline):
+    "Runs calls one by one in one other thread of this process. The caller stays free to hear a stop."
+
+    alone, name = False, "a thread beside"
+
+    def __init__(self, n_workers=1):
+        self.n_workers = self.limit = 1
+        self._todo, self._done, self._closed = queue.SimpleQueue(), queue.SimpleQueue(), False
+        threading.Thread(target=self._work, name="mltoolkit-fit", daemon=True).start()
+
+    def _work(self):
+        while (call := self._todo.get()) is not None:
+            name, function, args, keywords = call
+            try:
+                result = function(*args, **keywords)
+            except Exception as error:
+                result = error
+            self._done.put((name, result))
+
+    def start(self, name, function, *args, keep=False, **keywords):
+        self._todo.put((name, function, args, keywords))
+
+    def next(self, timeout=0.1):
+        try:
+            return self._done.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
+    def close(self, *, kill=False):
+        self._todo.put(None)
 
 # %% ../../nbs/30_modeling/28_executors.ipynb #b8f7c78b
 class Threads(Inline):
@@ -377,7 +409,7 @@ def _disconnect(client, cluster):
         if cluster is not None:
             cluster.close()
 
-# %% ../../nbs/30_modeling/28_executors.ipynb #3d84f845
+# %% ../../nbs/30_modeling/28_executors.ipynb #5984d898
 SMALL = 1_500_000  # training rows times the work of their models, up to which starting processes does not pay
 
 
@@ -395,15 +427,15 @@ def n_processes(n_jobs, work=None):
 def open_executor(executor=None, *, n_jobs=None, work=None):
     """An executor, to be used in a `with` statement.
 
-    `executor`: None (this process for small `work` or `n_jobs=1`, else processes), 'processes', 'threads', 'dask', or the
-    address of a Dask scheduler. `work`: training rows times the work of their models.
+    `executor`: None (this process for small `work` or `n_jobs=1`, else processes), 'processes', 'threads', 'dask', 'beside'
+    (one thread beside the caller's), or the address of a Dask scheduler. `work`: training rows times the work of their models.
     """
     workers = n_processes(n_jobs, work)
     if executor is None:
         return Inline() if workers == 1 else Processes(workers)
     if isinstance(executor, str) and ":" in executor:
         return Dask(workers, executor)
-    kinds = {"processes": Processes, "threads": Threads, "dask": Dask}
+    kinds = {"processes": Processes, "threads": Threads, "beside": Beside, "dask": Dask}
     if executor not in kinds:
         raise InputError("`executor` must be None, 'processes', 'threads', 'dask' or an address", got=repr(executor),
                          fix="An address looks like 'tcp://10.0.0.5:8786'.")  # fmt: skip

@@ -11,7 +11,7 @@ import pandas as pd
 from ..core import InputError
 
 # %% auto #0
-__all__ = ['MIN_BLOCKS', 'STATES', 'clustered_gap', 'beaten', 'checked_z', 'Board']
+__all__ = ['MIN_BLOCKS', 'STATES', 'clustered_gap', 'behind', 'beaten', 'checked_z', 'Board']
 
 # %% ../../nbs/30_modeling/29_racing.ipynb #5d20ddc6
 def clustered_gap(losses, leader, blocks):
@@ -25,10 +25,24 @@ def clustered_gap(losses, leader, blocks):
     variance = n_blocks / (n_blocks - 1) * float(sums @ sums) / len(difference) ** 2
     return gap, variance**0.5, n_blocks
 
-# %% ../../nbs/30_modeling/29_racing.ipynb #5eec9952
+# %% ../../nbs/30_modeling/29_racing.ipynb #32f020ae
 MIN_BLOCKS = 5
 
 
+def behind(losses, leader, blocks, *, z=3.0):
+    """Where a candidate stands against the leader, from the losses (n,) of both on the same rows, as a dict.
+
+    gap, standard_error, z: by how much and how many standard errors it is behind, by the judgement that speaks more clearly against it;
+    difference: the plain mean of `losses - leader`; beaten: whether it is out. `blocks`: a code a row. `z=None`: never out.
+    """
+    plain = clustered_gap(losses, leader, blocks)
+    cut = clustered_gap(np.minimum(losses, np.max(leader)), leader, blocks)
+    gap, error, n_blocks = max((plain, cut), key=lambda g: g[0] / g[1] if g[1] else np.inf)
+    out = z is not None and n_blocks >= MIN_BLOCKS and gap > 1e-12 and gap > z * error
+    return {"gap": gap, "standard_error": error, "z": gap / error if error else np.inf * np.sign(gap) if gap else 0.0,
+            "difference": plain[0], "beaten": bool(out)}  # fmt: skip
+
+# %% ../../nbs/30_modeling/29_racing.ipynb #8d0c2667
 def beaten(losses, blocks, *, z=3.0, keep=()):
     """Who is dropped: a list of dicts model, gap, standard_error, z (how many standard errors), leader; the worst first.
 
@@ -38,18 +52,12 @@ def beaten(losses, blocks, *, z=3.0, keep=()):
     order = sorted(losses, key=means.get)  # equal ones stay in the order given
     leader, found = order[0], []
     for name in reversed(order[1:]):
-        gap, error, n_blocks = max(_gaps(losses[name], losses[leader], blocks), key=lambda g: g[0] / g[1] if g[1] else np.inf)
-        if name not in keep and n_blocks >= MIN_BLOCKS and gap > 1e-12 and gap > z * error:
-            found.append({"model": name, "gap": gap, "standard_error": error, "z": gap / error if error else np.inf, "leader": leader})
+        stand = behind(losses[name], losses[leader], blocks, z=z)
+        if name not in keep and stand["beaten"]:
+            found.append({"model": name, **{k: stand[k] for k in ("gap", "standard_error", "z")}, "leader": leader})
     running = [name for name in losses if name not in keep]
     spare = max(0, len(running) - 2)  # the worst come first, so the two best stay
     return found[:spare]
-
-
-def _gaps(losses, leader, blocks):
-    "The gap as it is, and with the losses cut at the leader's largest."
-    yield clustered_gap(losses, leader, blocks)
-    yield clustered_gap(np.minimum(losses, np.max(leader)), leader, blocks)
 
 
 def checked_z(race):

@@ -25,7 +25,7 @@ from .preprocessing import column_kinds
 from .racing import Board, beaten, checked_z
 
 # %% auto #0
-__all__ = ['OutOfFold', 'prediction_columns', 'feature_names', 'named_models', 'cross_validate_oof']
+__all__ = ['OutOfFold', 'prediction_columns', 'feature_names', 'named_models', 'prepared_data', 'cross_validate_oof']
 
 # %% ../../nbs/30_modeling/30_validation.ipynb #1a07ee47
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,7 +95,7 @@ def named_models(models=None, task="binary"):
             raise InputError("a model's name must be a text other than 'row', 'fold' and 'y'", got=repr(name), fix="Rename it.")
     return dict(models)
 
-# %% ../../nbs/30_modeling/30_validation.ipynb #002844ee
+# %% ../../nbs/30_modeling/30_validation.ipynb #3ccf7d73
 @dataclass(frozen=True)
 class _Candidate:
     name: str
@@ -119,8 +119,8 @@ def _candidate(name, model, X, random_state, task, encoding=None):
                       known.work if known else 5.0, type(last).__name__ in ("DummyClassifier", "DummyRegressor"))  # fmt: skip
 
 
-def _prepared_data(data, split, features):
-    "The FitData of the development rows."
+def prepared_data(data, split, features):
+    "The FitData of the development rows of a Dataset with the columns `features`: positions in it count these rows."
     development = split.development_data(data)
     X, y = development.frame[features], development.y.to_numpy()
     column_kinds(X)
@@ -301,7 +301,7 @@ def race(self: _Foreman, seen, z, blocks):
         self.tracker.step(f"{row['model']} dropped", n=left)
     return [{"model": r["model"], "dropped_after": len(seen), "folds": ", ".join(map(str, seen)), **r} for r in found]
 
-# %% ../../nbs/30_modeling/30_validation.ipynb #e347adda
+# %% ../../nbs/30_modeling/30_validation.ipynb #cd868298
 def cross_validate_oof(data, models=None, split=None, *, drop=(), race=False, scoring=None, store=None, executor=None, n_jobs=None,
                        budget_s=None, encoding=None, random_state=0, train_score=True, on_fit=None, progress=None,
                        cancel=None):  # fmt: skip
@@ -314,7 +314,7 @@ def cross_validate_oof(data, models=None, split=None, *, drop=(), race=False, sc
     training rows too. `on_fit(record, board)` is called after every fit.
     """
     models, features = named_models(models, data.task or "binary"), feature_names(split.checked(data), drop)
-    fit_data = _prepared_data(data, split, features)
+    fit_data = prepared_data(data, split, features)
     candidates = [_candidate(name, model, fit_data.X, random_state, fit_data.task, encoding) for name, model in models.items()]
     z, metric, said = _race_on(race, scoring, fit_data.task)
     folds = sorted(range(1, len(fit_data.folds) + 1), key=lambda k: -len(fit_data.folds[k - 1][0]))
