@@ -11,7 +11,7 @@ ROWS ?=
 ARGS ?=
 WORKERS ?= 2
 
-.PHONY: help demo lab app test test-quick notebooks readme export lint bench bench-modeling clean
+.PHONY: help demo lab app test test-quick notebooks readme export lint bench bench-modeling bench-tuning clean
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -51,6 +51,9 @@ bench: .venv/.installed benchmarks/.venv/.peers  ## profiling side by side with 
 
 bench-modeling: .venv/.dev  ## comparing models: speed, claims and intervals, advice (about 20 minutes; ARGS="--only speed")
 	$(BIN)/python benchmarks/modeling/run.py $(ARGS)
+
+bench-tuning: .venv/.dev benchmarks/.venv/.peers  ## tuning at equal CPU-seconds beside peers (about 4 hours; ARGS="--budgets 10 --folds 1" is 25 minutes)
+	$(BIN)/python benchmarks/tuning/run.py $(ARGS)
 
 benchmarks/.venv/.peers: benchmarks/requirements.txt
 	$(PYTHON) -m venv benchmarks/.venv
