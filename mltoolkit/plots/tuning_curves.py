@@ -20,7 +20,7 @@ from .svg import short, ticks
 # %% auto #0
 __all__ = ['STATES', 'AXES', 'PARETO_LABELS', 'KINDS', 'metric_of', 'trials', 'n_folds', 'history_points', 'Axis', 'axis_of',
            'tick_text', 'families_of', 'family_of', 'parameters_of', 'parallel_lines', 'score_axis', 'score_limits',
-           'slice_points', 'contour_grid', 'race_grid', 'race_tone', 'pareto_objectives', 'pareto_points',
+           'slice_points', 'trend', 'contour_grid', 'race_grid', 'race_tone', 'pareto_objectives', 'pareto_points',
            'objective_label', 'budget_rows', 'timeline_rows']
 
 # %% ../../nbs/60_plots/32_tuning_curves.ipynb #9ae73c26
@@ -260,6 +260,17 @@ def slice_points(tuning, parameter=None, *, family=None):
     out["text"] = [tick_text(v) if isinstance(v, (int, float)) and not isinstance(v, bool) else str(v) for v in raw]
     owner = family or dimension.name.rpartition(".")[0]
     return axis_of(dimension, family=owner), out[out["place"].notna()].reset_index(drop=True)
+
+# %% ../../nbs/60_plots/32_tuning_curves.ipynb #de4509a1
+def trend(points, dimension, *, low=True, steps=40):
+    "(places, mean scores of near trials) along a parameter, for numbers with 8 trials or more; missing where no trial is near."
+    if dimension.options or len(points) < 8:
+        return np.array([]), np.array([])
+    at, width = np.linspace(0, 1, steps), max(0.05, 0.3 * len(points) ** (-1 / 5))
+    value = np.clip(points["value"].to_numpy(dtype=float), *score_limits(points["value"], low=low))
+    apart = ((at[:, None] - points["place"].to_numpy(dtype=float)) / width) ** 2
+    weight = np.exp(-0.5 * apart)
+    return at, np.where(apart.min(axis=1) <= 1.0, weight @ value / weight.sum(axis=1), np.nan)
 
 # %% ../../nbs/60_plots/32_tuning_curves.ipynb #717e2487
 def contour_grid(tuning, x=None, y=None, *, family=None, cells=24):
