@@ -24,7 +24,7 @@ from .recipe import as_recipe
 from .runs import RunFolder, check_writable, error_dict, find_run, plain_error, reopen, runs_folder
 
 # %% auto #0
-__all__ = ['KERNEL_ENVIRONMENT', 'stage_templates', 'source_files', 'Tick', 'raised', 'run']
+__all__ = ['KERNEL_ENVIRONMENT', 'stage_templates', 'source_files', 'stages_of', 'Tick', 'raised', 'run']
 
 # %% ../../nbs/50_production/30_pipeline.ipynb #03d6e556
 def stage_templates(folder=None):
@@ -57,6 +57,11 @@ def source_files(recipe, where=None):
     for table in (recipe.data.table, *(join.table for join in recipe.data.joins)):
         found[table] = files_of(table, where=where)
     return found
+
+# %% ../../nbs/50_production/30_pipeline.ipynb #1a00e58b
+def stages_of(recipe, templates):
+    "Those of the `templates`, {stage name: path}, that `recipe` has a use for: without a section `tune` it is not the stage `tune`."
+    return {name: path for name, path in templates.items() if name != "tune" or recipe.tune is not None}
 
 # %% ../../nbs/50_production/30_pipeline.ipynb #2c168e1c
 @dataclass(frozen=True, kw_only=True)
@@ -357,7 +362,7 @@ def _keep_measures(writer, entry, name, state, begun):
     with suppress(*([OSError] if state == "failed" else [])):  # a full disk must not hide the error that is being told
         writer.update()
 
-# %% ../../nbs/50_production/30_pipeline.ipynb #a5cde1a1
+# %% ../../nbs/50_production/30_pipeline.ipynb #5ea39eed
 def run(recipe, *, params=None, folder=None, resume=None, templates=None, progress=None, report=None, cancel=None):
     """Run `recipe` (a path, a dict or a `Recipe`) through its stages. Returns the finished `Run`.
 
@@ -368,7 +373,7 @@ def run(recipe, *, params=None, folder=None, resume=None, templates=None, progre
     """
     given, params = recipe, dict(params or {})
     recipe = as_recipe(recipe, params)
-    templates = stage_templates(templates)
+    templates = stages_of(recipe, stage_templates(templates))
     sources = _fingerprints(source_files(recipe))
     folder = runs_folder(folder)
     check_writable(folder)

@@ -452,7 +452,7 @@ def dataset(self: Stage):
     "The joined table with the roles of the recipe."
     return dataset_of(self.recipe, self.file("data", "table.parquet"))
 
-# %% ../../nbs/50_production/20_runs.ipynb #5e736784
+# %% ../../nbs/50_production/20_runs.ipynb #3c49f848
 @patch
 def save(self: Stage, **results):
     "Keep results by name."
@@ -465,6 +465,20 @@ def save(self: Stage, **results):
 def load(self: Stage, name):
     "A result of an earlier stage."
     return Result.load(self.file("results", f"{name}.json"))
+
+
+@patch
+def study(self: Stage):
+    "Where the run's study is kept, as keyword arguments of `mlt.tune`: a file in the run, or the storage that the recipe names."
+    part, name = self.recipe.tune, f"{self.recipe.name}-{self.manifest['id']}"
+    self.file("work").mkdir(exist_ok=True)
+    return {"storage": part.storage or str(self.file("work", "study.log")), "study_name": part.study or name}
+
+
+@patch
+def comparison(self: Stage):
+    "The Comparison whose best is the run's model: the one that the tuned model takes part in, where the run searched for one."
+    return self.load("comparison_tuned" if self.file("results", "comparison_tuned.json").exists() else "comparison")
 
 
 @patch

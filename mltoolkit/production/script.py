@@ -207,7 +207,7 @@ def _possible(recipe):
                 found |= {"dates"} if is_date(head[column]) else {"texts"} if _wordy(head[column]) else set()
     return found
 
-# %% ../../nbs/50_production/00_script.ipynb #8004a15a
+# %% ../../nbs/50_production/00_script.ipynb #a6dd7352
 _PLACES = {
     "numbers": ["number"], "categories": ["few", "some", "many"], "dates": ["date"], "texts": ["text"],
     "up_to_255": ["few", "some"], "over_255": ["many"], "up_to_40": ["few"], "over_40": ["some", "many"],
@@ -227,9 +227,12 @@ def _calls(recipe, possible):
     pairs = [(columns, name) for name, columns in _PLACES.items()]
     out = {}
     for name in recipe.train.models:
-        by_position = "+smotenc" in name
+        tuned = recipe.train.tuned.get(name)
+        candidate = tuned.candidate if tuned else name
+        by_position = "+smotenc" in candidate
         columns = _real_columns(recipe) if by_position else placeholders
-        out[name] = describe(name, columns, random_state=recipe.random_state), [] if by_position else pairs
+        own = {"encoding": tuned.encoding, "parameters": dict(tuned.parameters)} if tuned else {}
+        out[name] = describe(candidate, columns, random_state=recipe.random_state, **own), [] if by_position else pairs
     return out
 
 # %% ../../nbs/50_production/00_script.ipynb #ea8b3453

@@ -11,7 +11,8 @@ import mltoolkit as mlt
 from mltoolkit.core import InputError, templates_dir
 
 TEMPLATES = sorted((templates_dir() / "pipeline").glob("*.ipynb"))
-STAGES = ["ingest", "check", "profile", "train", "evaluate", "explain", "report"]
+ALL = ["ingest", "check", "profile", "train", "tune", "evaluate", "explain", "report"]
+STAGES = [name for name in ALL if name != "tune"]  # of a recipe that searches for nothing
 
 
 def code_cells(path):
@@ -19,8 +20,14 @@ def code_cells(path):
     return [("".join(c["source"]), c["metadata"].get("tags", [])) for c in cells if c["cell_type"] == "code"]
 
 
-def test_the_seven_stages():
-    assert [p.stem for p in TEMPLATES] == [f"{i:02d}_{name}" for i, name in enumerate(STAGES, 1)]
+def test_the_eight_stages_and_the_seven_of_a_recipe_without_a_search():
+    from mltoolkit.production.pipeline import stage_templates, stages_of
+    from mltoolkit.production.recipe import example_recipe
+
+    assert [p.stem for p in TEMPLATES] == [f"{i:02d}_{name}" for i, name in enumerate(ALL, 1)]
+    recipe = example_recipe()
+    assert recipe.tune is None and list(stages_of(recipe, stage_templates())) == STAGES
+    assert list(stages_of(recipe.with_params({"tune.budget_trials": 3}), stage_templates())) == ALL
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda p: p.stem)
@@ -54,7 +61,7 @@ def test_a_run_leaves_everything(finished_run):
     for name in ("report.html", "answer.json", "recipe.yaml", "manifest.json", "data/table.parquet", "model/model.skops",
                  "model/input_schema.json", "model/model_card.md"):  # fmt: skip
         assert (folder / name).stat().st_size > 100, name
-    assert sorted(p.stem for p in (folder / "notebooks").iterdir()) == [p.stem for p in TEMPLATES]
+    assert sorted(p.stem for p in (folder / "notebooks").iterdir()) == [p.stem for p in TEMPLATES if "tune" not in p.stem]
     assert finished_run.recipe.data.rows == 8000
     stages = finished_run.to_frame()
     assert stages["stage"].tolist() == STAGES and (stages["state"] == "done").all() and (stages["cpu_seconds"] > 0.1).all()
