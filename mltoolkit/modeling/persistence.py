@@ -197,18 +197,19 @@ def _as_text(column, expected, notes):
         raise InputError(f"{expected['column']!r} must hold text, as in training", got=repr(_plain(wrong)), fix="Convert it first.")
     return column.astype("str") if len(known) else column.astype(object)
 
-# %% ../../nbs/30_modeling/70_persistence.ipynb #6298d911
+# %% ../../nbs/30_modeling/70_persistence.ipynb #4e1ea376
 _TREES = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor", "sklearn.tree._tree.Tree",
           "sklearn._loss.link.LogitLink", "sklearn._loss.loss.HalfBinomialLoss")  # fmt: skip
 _NEIGHBOURS = ("sklearn.neighbors._kd_tree.KDTree", "sklearn.metrics._dist_metrics.EuclideanDistance64")
-_FOLDS = ("sklearn.model_selection._split.KFold", "sklearn.model_selection._split.StratifiedKFold")
-_CALIBRATION = ("sklearn.calibration._CalibratedClassifier", "sklearn.calibration._SigmoidCalibration")
+_FOLDS = tuple(f"sklearn.model_selection._split.{name}" for name in ("KFold", "StratifiedKFold", "PredefinedSplit"))
+_CALIBRATION = tuple(f"sklearn.calibration.{name}" for name in ("_CalibratedClassifier", "_SigmoidCalibration", "_TemperatureScaling"))
+_VOTES = ("sklearn.utils._bunch.Bunch",)  # the members of a vote by name
 _OPTIONAL = ("collections.OrderedDict", "lightgbm.basic.Booster", "lightgbm.sklearn.LGBMClassifier", "lightgbm.sklearn.LGBMRegressor",
              "xgboost.core.Booster", "xgboost.sklearn.XGBClassifier", "xgboost.sklearn.XGBRegressor")  # fmt: skip
 _OURS = ("encoders.DateParts", "encoders.TextParts", "resampling.Resample", "resampling.PriorCorrection", "resampling.AnomalyClassifier",
-         "resampling.BalancedWeights")  # fmt: skip
+         "resampling.BalancedWeights", "early_stopping.EarlyStopped")  # fmt: skip
 
-# %% ../../nbs/30_modeling/70_persistence.ipynb #90cc812b
+# %% ../../nbs/30_modeling/70_persistence.ipynb #9f0518c7
 _IMBLEARN = (
     "pipeline.Pipeline", "combine._smote_enn.SMOTEENN", "combine._smote_tomek.SMOTETomek",
     "ensemble._bagging.BalancedBaggingClassifier", "ensemble._easy_ensemble.EasyEnsembleClassifier",
@@ -219,7 +220,7 @@ _IMBLEARN = (
     "under_sampling._prototype_selection._random_under_sampler.RandomUnderSampler",
     "under_sampling._prototype_selection._tomek_links.TomekLinks",
 )  # fmt: skip
-KNOWN_TYPES = ("numpy.dtype", *_TREES, *_NEIGHBOURS, *_FOLDS, *_CALIBRATION, *_OPTIONAL,
+KNOWN_TYPES = ("numpy.dtype", *_TREES, *_NEIGHBOURS, *_FOLDS, *_CALIBRATION, *_VOTES, *_OPTIONAL,
                *(f"mltoolkit.modeling.{name}" for name in _OURS), *(f"imblearn.{name}" for name in _IMBLEARN))  # fmt: skip
 
 # %% ../../nbs/30_modeling/70_persistence.ipynb #92ff8f53
