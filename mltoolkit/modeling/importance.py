@@ -133,20 +133,17 @@ def _dimension(name, values, plain):
         low, high = min(low, float(plain[0])), max(high, float(plain[1]))
     return Dimension(name, low=low, high=high, log=bool(log and low > 0))
 
-# %% ../../nbs/30_modeling/59_importance.ipynb #00f6d8f8
+# %% ../../nbs/30_modeling/59_importance.ipynb #a07d5a35
 def _space_of(tuning):
     "Full name of a parameter -> its plain description, as far as the space says."
     space = part(tuning, "space")
     space = space.to_plain() if hasattr(space, "to_plain") else space
     if not isinstance(space, dict):
         return {}
-    families = space.get("families", space)
-    out = {}
-    for family, parameters in families.items() if isinstance(families, dict) else ():
-        if isinstance(parameters, dict) and not {"low", "high", "choices"} & set(parameters):
-            out.update({f"{family}.{name}": _plain(v) for name, v in parameters.items()})
-        else:
-            out[family] = _plain(parameters)  # a pipeline of the user's: its parameters have no family
+    out = {"strategy": space.get("strategies")}
+    for family, parameters in space.items():
+        if isinstance(parameters, dict):  # the dimensions of a pipeline of the user's have no family
+            out.update({name if family == "dimensions" else f"{family}.{name}": _plain(v) for name, v in parameters.items()})
     return out
 
 
