@@ -141,7 +141,7 @@ def _cells(column):
         return [levels[code] if code >= 0 else None for code in column["v"]]
     return plain(column["v"])
 
-# %% ../../nbs/80_apps/00_story.ipynb #28e06135
+# %% ../../nbs/80_apps/00_story.ipynb #801e4d77
 class SavedRun:
     "A run folder opened for reading. `run` is a Run, or the path of its folder."
 
@@ -172,6 +172,11 @@ class SavedRun:
         if name not in self._results:
             self._results[name] = plain(self._json(f"results/{name}.json") or {})
         return self._results[name]
+
+    @property
+    def comparison(self):
+        "The comparison whose `best` is the run's model: the one with the tuned model in it, where the run searched for one."
+        return self.result("comparison_tuned") or self.result("comparison")
 
     @property
     def id(self):
@@ -295,9 +300,9 @@ def _saving_figure(saved, outcome):
              "range": between(*parts[1:]), "label": "of the cost saved",
              "note": f"{money(saving)} of {money(nothing, currency)}, against no alarms"}]  # fmt: skip
 
-# %% ../../nbs/80_apps/00_story.ipynb #f28ad112
+# %% ../../nbs/80_apps/00_story.ipynb #d39bebab
 def _how_sure(saved):
-    return [*_opening(saved), *_gap(saved), *_against_oof(saved), *_models(saved), *_calibrated(saved)]
+    return [*_opening(saved), *_gap(saved), *_against_oof(saved), *_models(saved), *_searched(saved), *_calibrated(saved)]
 
 
 def _opening(saved):
@@ -336,9 +341,9 @@ def _against_oof(saved):
         told + f": {'more' if a > b else 'fewer'} than expected, and more than chance explains. The test rows differ from the earlier ones."
     ]
 
-# %% ../../nbs/80_apps/00_story.ipynb #3ebcd6f7
+# %% ../../nbs/80_apps/00_story.ipynb #d9fe9bb5
 def _models(saved):
-    comparison = saved.result("comparison")
+    comparison, choice = saved.comparison, saved.result("choice")
     table, best = comparison.get("table") or [], comparison.get("best")
     labels = {r["model"]: _inside(r.get("label") or r["model"]) for r in table}
     if best not in labels:
@@ -346,7 +351,7 @@ def _models(saved):
     others = [r for r in table if r["model"] != best]
     ties = [labels[r["model"]] for r in others if r.get("tied") is True]
     beaten = [labels[r["model"]] for r in others if r.get("tied") is not True]
-    first = f"The model is {labels[best]}, the best of {len(table)} in cross-validation."
+    first = f"The model is {labels[best]}, {'one' if choice else 'the best'} of {len(table)} in cross-validation."
     if ties:
         first += f" {_capital(listed(ties))} cannot be told apart from it."
     if beaten:
@@ -356,6 +361,19 @@ def _models(saved):
 
 def _capital(text):
     return text[:1].upper() + text[1:]
+
+
+def _searched(saved):
+    "What a search found, how much of that is owed to searching, and which model was kept."
+    tuning, choice = saved.result("tuning"), saved.result("choice")
+    score, corrected, optimism = (tuning.get(name) for name in ("best_score", "corrected_score", "optimism"))
+    if not known(score):
+        return []
+    name = str(tuning.get("metric") or "score").replace("_", "-")
+    told = f"A search tried {count(len(tuning.get('table') or []))} configurations; the best of them has {name} {score:.4f}."
+    if known(corrected) and known(optimism):
+        told += f" It looks better by {optimism:.4f} than it is, because it is the best of many: {corrected:.4f} is what to expect."
+    return [told, *([str(choice["told"])] if choice.get("told") else [])]
 
 
 def _inside(label):

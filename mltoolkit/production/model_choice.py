@@ -45,7 +45,7 @@ def features_of(recipe, data, split):
 
     return split.development_data(data).frame[feature_names(data, recipe.drop)]
 
-# %% ../../nbs/50_production/16_model_choice.ipynb #00dc4e15
+# %% ../../nbs/50_production/16_model_choice.ipynb #d400581b
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ModelChoice(Result):
     "Which model a run keeps. One row for the tuned model, one for the best of the others."
@@ -63,6 +63,7 @@ class ModelChoice(Result):
     lower: float
     upper: float
     trials: int  # how many configurations the search tried
+    told: str = ""  # the choice in words
 
     @property
     def is_tuned(self):
@@ -114,7 +115,7 @@ def _advantage(comparison, tuned, other):
 def _state(difference, lower, upper):
     return "better" if lower > 0 else "worse" if upper < 0 else "tied"
 
-# %% ../../nbs/50_production/16_model_choice.ipynb #116d9046
+# %% ../../nbs/50_production/16_model_choice.ipynb #a75de85d
 def _choice(comparison, chosen, tuned, untuned, state, advantage, optimism, *, prefer, trials, label):
     rows = comparison.table.set_index("model").loc[[tuned, untuned]].reset_index()
     columns = ["model", "label", "score", "lower", "upper", "fit_seconds", "predict_seconds"]
@@ -123,10 +124,11 @@ def _choice(comparison, chosen, tuned, untuned, state, advantage, optimism, *, p
         table.loc[table["model"] == tuned, "label"] = label
     taken = max(0.0, optimism)
     difference, lower, upper = (value - taken for value in advantage)
-    return ModelChoice(
+    choice = ModelChoice(
         table=table, chosen=chosen, tuned=tuned, untuned=untuned, state=state, prefer=prefer, metric=comparison.metric,
         apparent=advantage[0], optimism=optimism, difference=difference, lower=lower, upper=upper, trials=int(trials),
     )  # fmt: skip
+    return dataclasses.replace(choice, told=choice.sentence)
 
 # %% ../../nbs/50_production/16_model_choice.ipynb #10b3323a
 @patch(as_prop=True)

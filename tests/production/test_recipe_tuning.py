@@ -105,10 +105,17 @@ def test_tuned_candidates_are_written_on_one_line_and_comments_stay(tmp_path):
         new.train.tuned["slow"].parameters["max_iter"] = 3
 
 
-def test_a_tuned_candidate_is_compared_and_differs_from_its_family(flights_small):
+def test_a_tuned_candidate_is_compared_and_differs_from_its_family():
+    import numpy as np
+    import pandas as pd
+
     weak = {"family": "hgb", "parameters": {"learning_rate": 0.02, "max_iter": 5}}
-    recipe = example_recipe().with_params({"train.tuned.slow": weak, "train.models": ["hgb", "slow"]})
-    data = flights_small.take(range(0, len(flights_small.frame), 2))
+    recipe = Recipe.from_dict({"version": 1, "name": "a", "question": "?", "train": {"tuned": {"slow": weak}, "models": ["hgb", "slow"]},
+                               "data": {"table": "a.csv", "target": {"name": "y", "column": "z", "equals": 1}}, "drop": {"z": "the target"}})
+    rng, n = np.random.default_rng(0), 1500
+    x = rng.normal(size=(n, 3))
+    y = x[:, 0] + x[:, 1] * x[:, 2] + rng.normal(size=n) > 0.5
+    data = mlt.Dataset(frame=pd.DataFrame(x, columns=list("abc")).assign(y=y, z=y * 1), target="y")
     split = mlt.split(data, n_splits=3)
     models = recipe_models(recipe, data, split)
     assert models["hgb"] == "hgb" and models["slow"].get_params()["model__max_iter"] == 5
