@@ -241,7 +241,7 @@ def fit_key(data, train, valid, configuration, task="binary"):
     parts = [np.asarray(part, dtype=np.int64).tobytes() for part in (train, valid)]
     return _sha(data, *parts, configuration, task)
 
-# %% ../../nbs/30_modeling/26_fit_store.ipynb #fe8ad09e
+# %% ../../nbs/30_modeling/26_fit_store.ipynb #e22e1cbd
 @dataclass(frozen=True, kw_only=True)
 class FitRecord:
     "What one fit predicted for the validation rows of its fold, and what it cost. Seconds and bytes."
@@ -259,6 +259,7 @@ class FitRecord:
     n_iter: int | None = None  # rounds or iterations of an estimator that counts them
     train_score: float = float("nan")  # mean loss on a sample of the training rows
     note: str = ""  # what the fit warned of
+    size: float = float("nan")  # bytes of the fitted pipeline, pickled; nan where nobody asked
     error: str = ""  # why there is no prediction
 
 # %% ../../nbs/30_modeling/26_fit_store.ipynb #27f57ab8
