@@ -30,6 +30,7 @@ _HOME = {
     "mltoolkit.widgets.profile_lab": ["ProfileLab"],
     "mltoolkit.widgets.validation_lab": ["ValidationLab"],
     "mltoolkit.widgets.imbalance_lab": ["ImbalanceLab"],
+    "mltoolkit.widgets.tuning_lab": ["TuningLab"],
     "mltoolkit.widgets.lab": ["Lab"],
 }
 _WHERE = {name: module for module, names in _HOME.items() for name in names}

@@ -353,7 +353,7 @@ def stale(self: ModelLab):
     "Whether settings have changed since the shown result was made."
     return self._result is not None and self._answered["key"] != self.key
 
-# %% ../../nbs/70_widgets/45_model_state.ipynb #0a60a5b1
+# %% ../../nbs/70_widgets/45_model_state.ipynb #4bd34fb1
 @patch(as_prop=True)
 def state(self: ModelLab):
     "One word for the whole: empty, idle, running, stopped, error, stale or done."
@@ -372,6 +372,13 @@ def stop(self: ModelLab, value=None):
     "Ask the computation to stop at its next step. What is fitted stays in the store."
     if self.job is not None:
         self.job.cancel()
+
+
+@patch
+def kept_words(self: ModelLab):
+    "What a stopped run has left, in words."
+    done = int(self.board["folds"].sum()) if self.board is not None else 0
+    return f"{done:,} {'fit' if done == 1 else 'fits'} kept. Going on repeats none of them." if done else "Nothing was fitted yet."
 
 
 @patch

@@ -368,7 +368,7 @@ def bar_of(lab, items, *, run="Run", again="Run again"):
     save = button("Save to recipe", "save-open", kind="plain" if primary else "primary", disabled=blocked if state == "empty" else False)
     return tabs(items, lab.tab) + actions(press, save)
 
-# %% ../../nbs/70_widgets/50_model_view.ipynb #bbe01f8a
+# %% ../../nbs/70_widgets/50_model_view.ipynb #8c06edf8
 def notices(lab):
     "What has to be known before a result is read, as a list."
     job, out = lab.job, []
@@ -382,9 +382,7 @@ def notices(lab):
         details = "" if isinstance(job.error, InputError) else job.details
         out.append(error_panel(job.error, title=f"{lab.what} failed", details=details))
     if job is not None and job.state == "cancelled":
-        done = int(lab.board["folds"].sum()) if lab.board is not None else 0
-        kept = f"{many(done, 'fit')} kept. Going on repeats none of them." if done else "Nothing was fitted yet."
-        out.append(notice("Stopped.", kept, "warn"))
+        out.append(notice(getattr(lab, "ended_word", "Stopped."), lab.kept_words(), "warn"))
     elif lab.stale and lab.state == "stale":
         words = "Settings have changed since this result was made. Fits that are still valid will not be repeated."
         out.append(notice("Out of date.", words, "warn"))
