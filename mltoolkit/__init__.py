@@ -17,6 +17,7 @@ _HOME = {
     "mltoolkit.modeling.proposal": ["SplitProposal", "propose_split"],
     "mltoolkit.modeling.splitting": ["Split", "split"],
     "mltoolkit.modeling.comparison": ["Comparison", "compare"],
+    "mltoolkit.modeling.tuning": ["Tuning", "tune"],
     "mltoolkit.modeling.sentinel": ["LeakageCheck", "check_leakage"],
     "mltoolkit.modeling.learning": ["LearningCurve", "learning_curve"],
     "mltoolkit.modeling.imbalance": ["ImbalanceStudy", "compare_imbalance"],
