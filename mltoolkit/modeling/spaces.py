@@ -86,7 +86,7 @@ def validate(self: Space, task=None):
         _check_encodings(family, names, self.families)
     return replace(self, task=task)
 
-# %% ../../nbs/30_modeling/52_spaces.ipynb #d747777b
+# %% ../../nbs/30_modeling/52_spaces.ipynb #31cd6eaf
 def _check_dimensions(family, parameters, task):
     for name, dimension in parameters.items():
         if not isinstance(dimension, (Float, Int, Choice)):
@@ -100,12 +100,14 @@ def _check_dimensions(family, parameters, task):
 
 
 def _check_strategy(strategy, families, task):
+    if strategy == "none":
+        return
     strategy_of(strategy, task)
     if strategy.removesuffix("+calibrated") in _REPLACING:
         better = {"balanced_forest", "easy_ensemble", "rus_boost"} & {strategy}
         fix = f"Add {strategy!r} as a family." if better else "Leave it out."
         raise InputError("a strategy must keep the model whose parameters are tuned", got=f"{strategy!r}, which replaces it", fix=fix)
-    if strategy in ("none", "smotenc"):
+    if strategy == "smotenc":  # needs to see the columns
         return
     for family in families:
         _describe(f"{family}+{strategy}", ColumnKinds(["a"], ["b"], levels={"b": 2}), task=task)
