@@ -16,7 +16,7 @@ from ..core import InputError, Result, did_you_mean
 
 # %% auto #0
 __all__ = ['METHODS', 'FEWEST', 'part', 'configurations_of', 'Dimension', 'option_text', 'dimensions', 'trial_losses',
-           'ParameterImportance', 'parameter_importance']
+           'lower_is_better', 'ParameterImportance', 'parameter_importance']
 
 # %% ../../nbs/30_modeling/59_importance.ipynb #419aaab9
 def part(tuning, name, default=None):
@@ -153,7 +153,7 @@ def _plain(value):
         return [value["low"], value["high"], *(["log"] if value.get("log") else [])]
     return value
 
-# %% ../../nbs/30_modeling/59_importance.ipynb #b1247c44
+# %% ../../nbs/30_modeling/59_importance.ipynb #8ba87a6b
 def trial_losses(tuning):
     "One row a trial that can be used: trial, family, state (done or dropped), loss (lower is better)."
     table = part(tuning, "table")
@@ -161,24 +161,36 @@ def trial_losses(tuning):
         fix = "Pass what `mlt.tune` returned, or its live view."
         raise InputError("importance needs the trials of a tuning", got=type(tuning).__name__, fix=fix)
     loss = pd.to_numeric(table["score"], errors="coerce").astype(float)
-    loss = loss if _lower_is_better(tuning) else -loss
+    loss = loss if lower_is_better(tuning) else -loss
     done, dropped = table["state"].eq("done"), table["state"].eq("dropped")
-    for column in ("difference", "gap"):
-        if column in table.columns and done.any():
-            gap = pd.to_numeric(table[column], errors="coerce").astype(float)
-            loss = loss.mask(dropped & gap.notna(), loss[done].min() + gap)
-            break
+    if done.any():
+        loss = loss.mask(dropped, _behind(table, loss, done).fillna(loss))
     family = table["family"].astype(str) if "family" in table.columns else ""
     out = pd.DataFrame({"trial": table["trial"].astype(int), "family": family, "state": table["state"], "loss": loss})
     return out[(done | dropped) & np.isfinite(loss)].sort_values("trial").reset_index(drop=True)
 
 
-def _lower_is_better(tuning):
+def _behind(table, loss, done):
+    "A leader's loss and the distance from it: the final leader where the distance is known, else the leader of the race."
+    missing = pd.Series(np.nan, index=table.index)
+    difference, gap, leader = (
+        pd.to_numeric(table[c], errors="coerce").astype(float) if c in table.columns else missing for c in ("difference", "gap", "leader")
+    )
+    best, by_trial = loss[done].min(), dict(zip(table["trial"][done], loss[done]))
+    return (best + difference).fillna(leader.map(by_trial).fillna(best) + gap)
+
+# %% ../../nbs/30_modeling/59_importance.ipynb #0dee7c24
+def lower_is_better(tuning):
+    "Whether a smaller score of this tuning is the better one."
     from mltoolkit.modeling.metrics import METRICS, SCORING
 
-    name = str(part(tuning, "metric") or part(tuning, "scoring") or "log_loss")
-    known = METRICS.get(name) or METRICS.get(SCORING.get(name))
-    return known.lower_is_better if known is not None else not name.startswith("neg_")
+    metric = part(tuning, "metric") or part(tuning, "scoring") or "log_loss"
+    if hasattr(metric, "lower_is_better"):
+        return bool(metric.lower_is_better)
+    known = METRICS.get(str(metric)) or METRICS.get(SCORING.get(str(metric)))
+    if known is not None:
+        return known.lower_is_better
+    return not str(metric).startswith("neg_") and any(word in str(metric) for word in ("loss", "error", "brier", "rmse", "mae", "deviance"))
 
 # %% ../../nbs/30_modeling/59_importance.ipynb #b15182bd
 METHODS = ("fanova", "ped_anova")
@@ -272,7 +284,7 @@ class ParameterImportance(Result):
         first = {"parameter": head[0]["parameter"], "importance": float(head[0]["importance"])} if head else {}
         return {"method": self.method, "trials": self.n_done + self.n_dropped, **first}
 
-# %% ../../nbs/30_modeling/59_importance.ipynb #b5277945
+# %% ../../nbs/30_modeling/59_importance.ipynb #c12c81a2
 def parameter_importance(tuning, *, family=None, method="fanova", n_resamples=20, random_state=0):
     """How much each parameter of a search mattered, with 95 % intervals over resampled trials, as a `ParameterImportance`.
 
@@ -289,7 +301,7 @@ def parameter_importance(tuning, *, family=None, method="fanova", n_resamples=20
     if family is not None and family not in known:
         raise InputError("`family` must be one that was tried", got=repr(family), fix=did_you_mean(family, known))
     family = families[0] if family is None and len(families) == 1 and families[0] else family
-    losses = losses[[family in (None, _family_of(configurations[t])) for t in losses["trial"]]]
+    losses = losses[np.array([family in (None, _family_of(configurations[t])) for t in losses["trial"]], dtype=bool)]
     axes = dimensions(tuning, family=family)
     chosen = [configurations[t] for t in losses["trial"]]
     table, note = _table(axes, chosen, losses, method=method, family=family, n_resamples=n_resamples, random_state=random_state)
@@ -297,11 +309,11 @@ def parameter_importance(tuning, *, family=None, method="fanova", n_resamples=20
     return ParameterImportance(table=table, method=method, family=family, n_done=int(count.get("done", 0)),
                                n_dropped=int(count.get("dropped", 0)), note=note, random_state=random_state)  # fmt: skip
 
-# %% ../../nbs/30_modeling/59_importance.ipynb #6b974638
+# %% ../../nbs/30_modeling/59_importance.ipynb #fb9a16e6
 def _table(axes, configurations, losses, *, method, family, n_resamples, random_state):
     "(the table of the result, its note)."
     units = [axis.unit([c.get(axis.name, math.nan) for c in configurations]) for axis in axes]
-    units = np.array(units, dtype=float).reshape(len(axes), -1).T
+    units = np.array(units, dtype=float).reshape(len(axes), len(losses)).T
     label = [a.name.removeprefix(f"{family}.") if family else a.name for a in axes]
     out = pd.DataFrame({"parameter": [a.name for a in axes], "label": label, "importance": np.nan, "lower": np.nan, "upper": np.nan,
                         "trials": np.isfinite(units).sum(axis=0)})  # fmt: skip
