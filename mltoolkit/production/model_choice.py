@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # %% auto #0
-__all__ = ['recipe_models', 'features_of', 'ModelChoice', 'choose_model']
+__all__ = ['recipe_models', 'features_of', 'ModelChoice', 'choose_model', 'final_label']
 
 # %% ../../nbs/50_production/16_model_choice.ipynb #704d6590
 def recipe_models(recipe, data, split):
@@ -160,3 +160,10 @@ def of(self: ModelChoice, comparison):
     table = comparison.table.copy()
     table.loc[table["model"] == self.tuned, "label"] = self.table.set_index("model").loc[self.tuned, "label"]
     return dataclasses.replace(comparison, table=table, best=self.chosen)
+
+# %% ../../nbs/50_production/16_model_choice.ipynb #3af05452
+def final_label(tuning):
+    "What to call the final model of a Tuning in a table or a sentence."
+    members = tuning.final["members"]
+    label = tuning.label if len(members) == 1 else f"weighted mean of {len(members)} trials"
+    return label + (", calibrated" if tuning.final["calibration"] else "")

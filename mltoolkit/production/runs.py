@@ -452,7 +452,7 @@ def dataset(self: Stage):
     "The joined table with the roles of the recipe."
     return dataset_of(self.recipe, self.file("data", "table.parquet"))
 
-# %% ../../nbs/50_production/20_runs.ipynb #3c49f848
+# %% ../../nbs/50_production/20_runs.ipynb #cacd4a9d
 @patch
 def save(self: Stage, **results):
     "Keep results by name."
@@ -470,9 +470,10 @@ def load(self: Stage, name):
 @patch
 def study(self: Stage):
     "Where the run's study is kept, as keyword arguments of `mlt.tune`: a file in the run, or the storage that the recipe names."
-    part, name = self.recipe.tune, f"{self.recipe.name}-{self.manifest['id']}"
-    self.file("work").mkdir(exist_ok=True)
-    return {"storage": part.storage or str(self.file("work", "study.log")), "study_name": part.study or name}
+    part, name, journal = self.recipe.tune, f"{self.recipe.name}-{self.manifest['id']}", self.file("work", "study.log")
+    journal.parent.mkdir(exist_ok=True)
+    begun = part.storage is None and journal.exists() and journal.stat().st_size > 0
+    return {"storage": part.storage or str(journal), "study_name": part.study or name, "resume": begun or None}
 
 
 @patch

@@ -133,7 +133,7 @@ def _without_password(value):
         raise InputError("must not hold a password", got="a URL with one", fix=fix)
     return value
 
-# %% ../../nbs/50_production/04_training_settings.ipynb #6d88e8c6
+# %% ../../nbs/50_production/04_training_settings.ipynb #4e868784
 class TunePart(Part):
     "A search for better hyper-parameters: what is searched, how, and for how long."
 
@@ -150,8 +150,8 @@ class TunePart(Part):
     budget_money: Positive | None = Field(None, description="money, at the price of an hour", examples=["2"])
     price_per_hour: Positive | None = Field(None, description="what an hour of this machine costs", examples=["0.4"])
     ensemble: bool = Field(False, description="allow a weighted mean of a few trials as the final model", examples=["true"])
-    calibrate: Literal["auto"] | bool = Field("auto", description="calibrate the final model; auto: where it helps", examples=["auto"])
-    patience: Literal["auto"] | bool | Count = Field(
+    calibrate: Literal["auto", False] = Field("auto", description="calibrate the final model where it helps, or never", examples=["auto"])
+    patience: Literal["auto", False] | Count = Field(
         "auto", description="trials without progress before the search ends; false: never", examples=["50"]
     )
     prefer: Literal["simple", "tuned"] = Field(
@@ -167,7 +167,7 @@ class TunePart(Part):
         check_tuning(self)
         return self
 
-# %% ../../nbs/50_production/04_training_settings.ipynb #102fedd7
+# %% ../../nbs/50_production/04_training_settings.ipynb #aa201654
 def check_tuning(part):
     "What can be refused of a `tune` section without data: prices without money, families and strategies that are not known, a wrong space."
     from mltoolkit.modeling.candidates import MODELS
@@ -180,6 +180,8 @@ def check_tuning(part):
     for name in part.families:
         if name not in MODELS:
             raise InputError("must search over models that are known", got=repr(name), fix=did_you_mean(name, MODELS))
+    if part.families and part.space:
+        raise InputError("must name families or write out a space", got="both", fix="A space names its families: leave `families` out.")
     _check_strategies(part.strategies, "must search over strategies that are known")
     if part.families or part.space:
         _check_space(part)
@@ -191,7 +193,7 @@ def _check_space(part):
     except InputError as error:
         raise InputError(f"must have a space that can be searched: {error.rule}", got=error.got, fix=error.fix) from None
 
-# %% ../../nbs/50_production/04_training_settings.ipynb #2838c9c5
+# %% ../../nbs/50_production/04_training_settings.ipynb #d170944e
 @patch(as_prop=True)
 def budgets(self: TunePart):
     "The budgets as keyword arguments of `mlt.tune`; a minute where none is given."
@@ -206,15 +208,15 @@ def arguments(self: TunePart):
     "What `mlt.tune` is given besides data, split, scoring and storage, as a dict."
     return {
         "space": plain_values(self.space) or None, "families": list(self.families) or None, "strategies": self.strategies,
-        "sampler": self.sampler, "ensemble": self.ensemble, "calibrate": self.calibrate, "patience": self.patience, **self.budgets,
+        "sampler": self.sampler, "ensemble": self.ensemble, "calibrate": self.calibrate,
+        "patience": self.patience if self.patience is not False else None, **self.budgets,
     }  # fmt: skip
 
 
 @patch
 def to_space(self: TunePart, task="binary"):
     "The Space that is searched, for a table of middling size; ranges that follow from the number of rows are set by `mlt.tune`."
-    from mltoolkit.modeling.spaces import as_space, default_space
+    from mltoolkit.modeling.spaces import as_space
 
-    if self.space:
-        return as_space(plain_values(self.space), task, n_rows=10_000, n_columns=20)
-    return default_space(task, families=list(self.families) or None, strategies=tuple(self.strategies), n_rows=10_000, n_columns=20)
+    asked = plain_values(self.space) or list(self.families) or None
+    return as_space(asked, task, n_rows=10_000, n_columns=20, strategies=tuple(self.strategies))
