@@ -199,9 +199,10 @@ def static_html(self: LabWidget):
     "A plain table without style, as Markup."
     return tag("p", self.title)
 
-# %% ../../nbs/70_widgets/20_base.ipynb #5139a96a
+# %% ../../nbs/70_widgets/20_base.ipynb #598372b7
 def _handle(self, action, value=None):
     "One event from the page: run the method for `action`, show what changed. Errors become `problem`."
+    self.hurry(action)
     with self._lock:
         method = self.actions.get(action)
         if method is None:
@@ -216,6 +217,10 @@ def _handle(self, action, value=None):
             self.surface.answer()
 
 
+def _hurry(self, action):
+    "Called before an event waits for its turn: a lab overrides it for what must be heard while the page is being drawn."
+
+
 def _refresh(self, *names):
     "Make the named regions (all, if none is named) again and show those that changed."
     with self._lock:
@@ -226,7 +231,7 @@ def _refresh(self, *names):
             self.surface.show({name: make() for name, make in made.items() if not names or name in names})
 
 
-LabWidget.handle, LabWidget.refresh = _handle, _refresh
+LabWidget.handle, LabWidget.hurry, LabWidget.refresh = _handle, _hurry, _refresh
 
 # %% ../../nbs/70_widgets/20_base.ipynb #8bb70bee
 def _bundle(self, **kwargs):

@@ -158,7 +158,7 @@ def _source(lab):
     source = lab.source
     return str(source) if isinstance(source, (str, Path)) else f"data/{slug(lab.base.name)}.parquet"
 
-# %% ../../nbs/70_widgets/27_lab_recipe.ipynb #b5b016c4
+# %% ../../nbs/70_widgets/27_lab_recipe.ipynb #3ddbca12
 def recipe_with(lab, parts):
     "The recipe of a lab that fits models. `parts`: section -> values; in `split` and `train` names the recipe does not know are left out."
     from mltoolkit.production.recipe import Recipe
@@ -184,6 +184,8 @@ def put_parts(value, parts):
     for section, given in parts.items():
         if section in fields:
             out[section] = {**(out.get(section) or {}), **{k: v for k, v in given.items() if k in fields[section]}}
+        elif section == "tune":  # a stage that may be absent: None takes it out, what the lab does not decide stays
+            out[section] = given if given is None else {**(out.get(section) or {}), **given}
         else:
             out[section] = given
     if "drop" in parts:

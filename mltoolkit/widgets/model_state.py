@@ -264,16 +264,23 @@ def features(self: ModelLab):
     drop = self.controls["drop"].value
     return [c for c in self.data.features if c not in drop]
 
-# %% ../../nbs/70_widgets/45_model_state.ipynb #a8605806
+# %% ../../nbs/70_widgets/45_model_state.ipynb #0db40eb7
 @patch
 def run(self: ModelLab, value=None):
     "Compute with the settings as they are now, in the background."
     with self._lock:
         self.check_ready()
+        self.begin(self.plan())
+
+
+@patch
+def begin(self: ModelLab, plan):
+    "Compute `plan` in the background; what ran before is told to stop."
+    with self._lock:
         if self.job is not None:
             self.job.on_change = None
             self.job.cancel()
-        self._asked = plan = self.plan()
+        self._asked = plan
         self.board = None
         self.job = Job(functools.partial(self._work, plan), name=self.title, on_change=lambda job: self._on_job(job, plan))
         self.job.start()

@@ -117,7 +117,7 @@ def _check_strategies(self: TuningState, names):
     known = some_of(lambda: list(self.strategy_labels), "a strategy must be one that can treat this target")(names or first or ("none",))
     return tuple(name for name in self.strategy_labels if name in known)
 
-# %% ../../nbs/70_widgets/57_tuning_state.ipynb #ce14e255
+# %% ../../nbs/70_widgets/57_tuning_state.ipynb #95e8bb5d
 @patch(as_prop=True)
 def base_space(self: TuningState):
     "Family -> parameter -> dimension in its plain form, for every family that can be tuned; what was given stands first."
@@ -126,7 +126,7 @@ def base_space(self: TuningState):
 
 @patch
 def _space(self: TuningState):
-    key = (self.task, self.base.n_rows)
+    key = (self.task, len(self.split.development) if self.split is not None else self.base.n_rows, len(self.features))
     if self._pieces.get("space of") != key:
         self._pieces = {"space of": key, "space": _plain_space(self)}
     return self._pieces["space"]
@@ -145,7 +145,7 @@ def _plain_space(lab):
     if lab.own_space is not None:
         return {}, [], {}
     task = lab.task or "binary"
-    sizes = {"n_rows": lab.base.n_rows, "n_columns": lab.base.frame.shape[1]}
+    sizes = {"n_rows": len(lab.split.development) if lab.split is not None else lab.base.n_rows, "n_columns": len(lab.features)}
     known = [name for name, by_task in FAMILIES.items() if task in by_task]
     every = default_space(task, families=known, **sizes)
     given = as_space(lab.given_space, task, **sizes)
@@ -196,7 +196,7 @@ def space_words(self: TuningState):
     against = "" if ways == ("none",) else f", {many(len(ways), 'strategy', 'strategies')} against a rare class"
     return f"Searched: {many(sum(map(len, now.values())), 'parameter')} of {named}{against}."
 
-# %% ../../nbs/70_widgets/57_tuning_state.ipynb #168890ef
+# %% ../../nbs/70_widgets/57_tuning_state.ipynb #0deff000
 @patch
 def edit(self: TuningState, key, **fields):
     "Change a dimension: `low`, `high`, `log`, `choices`, or `on`. `key`: `family.parameter`. What is refused is kept as a draft."
@@ -224,8 +224,7 @@ def _checked(self: TuningState, key, entry):
     from mltoolkit.modeling.spaces import as_space
 
     family, _, parameter = key.partition(".")
-    as_space({family: {**self.base_space[family], parameter: entry}}, self.task or "binary", n_rows=self.base.n_rows,
-             n_columns=self.base.frame.shape[1])  # fmt: skip
+    as_space({family: {**self.base_space[family], parameter: entry}}, self.task or "binary")
     return entry
 
 
@@ -300,7 +299,7 @@ def key(self: TuningState):
     space = self.space_given if self.own_space is None else "own"
     return repr((ModelLab.key.fget(self), space, sorted(self.arguments().items())))
 
-# %% ../../nbs/70_widgets/57_tuning_state.ipynb #607e8897
+# %% ../../nbs/70_widgets/57_tuning_state.ipynb #b5da77e5
 @patch(as_prop=True)
 def path(self: TuningState):
     "The journal of the study for the settings as they are now; None for a shared storage or without a target."
@@ -339,7 +338,7 @@ def new_study(self: TuningState, value=None):
         raise InputError("a new study begins when none runs", got="one that runs", fix="Pause it first.")
     path = self.path
     if path is not None and path.exists():
-        number = next(n for n in range(1, 10_000) if not path.with_name(f"study-{n}.log").exists())
+        number = next(n for n in range(1, 100_000) if not path.with_name(f"study-{n}.log").exists())
         path.rename(path.with_name(f"study-{number}.log"))
     self.live, self.found, self._result, self._answered, self.job = None, "", None, None, None
 

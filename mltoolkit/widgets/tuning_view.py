@@ -21,12 +21,11 @@ from .space_view import space_panel
 from .validation_view import scoring_options
 
 # %% auto #0
-__all__ = ['TABS', 'SAMPLERS', 'LIMITS', 'SPENT', 'MOST', 'PICTURES', 'rows_of', 'best_row', 'counts_of', 'lab_bar',
-           'study_chips', 'body_html', 'settings_fields', 'space_line', 'result_tab', 'idle_words', 'study_notices',
-           'facts_html', 'best_html', 'budget_html', 'current_html', 'trial_columns', 'sorted_trials', 'trial_rows',
-           'config_cell', 'behind_cell', 'state_chip', 'under_words', 'pictures_html', 'picture_choices',
-           'picture_or_words', 'detail_html', 'figure_pairs', 'folds_of_trial', 'code_fold', 'code_panel',
-           'static_board']
+__all__ = ['TABS', 'SAMPLERS', 'LIMITS', 'SPENT', 'MOST', 'PICTURES', 'rows_of', 'best_row', 'counts_of', 'lab_bar', 'body_html',
+           'settings_fields', 'space_line', 'result_tab', 'idle_words', 'study_notices', 'facts_html', 'best_html',
+           'budget_html', 'current_html', 'trial_columns', 'sorted_trials', 'trial_rows', 'config_cell', 'behind_cell',
+           'state_chip', 'under_words', 'pictures_html', 'picture_choices', 'axes_of', 'picture_or_words',
+           'detail_html', 'figure_pairs', 'folds_of_trial', 'code_fold', 'code_panel', 'static_board']
 
 # %% ../../nbs/70_widgets/56_tuning_view.ipynb #4b0e7f98
 def rows_of(study, name="table"):
@@ -51,7 +50,7 @@ def counts_of(rows):
     found = [(s, states.count(s)) for s in ("done", "dropped", "failed", "stopped", "lost") if s in states]
     return ", ".join(f"{n:,} {s}" for s, n in found)
 
-# %% ../../nbs/70_widgets/56_tuning_view.ipynb #92fa0e9a
+# %% ../../nbs/70_widgets/56_tuning_view.ipynb #288a5638
 TABS = [("result", "Result"), ("space", "Space"), ("split", "Split"), ("code", "Code")]
 
 
@@ -68,12 +67,6 @@ def lab_bar(lab):
         return tabs(items, lab.tab) + tag("div", press, class_="mlt-actions")
     again = "Go on" if lab.study_exists else "Tune again"
     return bar_of(lab, items, run="Go on" if lab.study_exists else "Tune", again=again)
-
-
-def study_chips(lab):
-    "Chips of the head: how many trials, and whether the study is kept in a file."
-    rows = rows_of(lab.study)
-    return [chip(many(len(rows), "trial"), "plain", title=counts_of(rows))] if rows else []
 
 
 def body_html(lab):
@@ -113,7 +106,7 @@ def space_line(lab):
     link = button("Edit the space", "open-space", kind="link") if lab.own_space is None else None
     return tag("p", lab.space_words, " ", link, class_="mlt-rows mlt-apart")
 
-# %% ../../nbs/70_widgets/56_tuning_view.ipynb #6149a1f6
+# %% ../../nbs/70_widgets/56_tuning_view.ipynb #170e5813
 def result_tab(lab):
     "Settings, notices, the sentence, pictures, facts, trials, the card."
     top = [settings_fields(lab), space_line(lab), *notices(lab), *study_notices(lab)]
@@ -124,7 +117,7 @@ def result_tab(lab):
     said = None if lab.shows_board else tag("p", lab.result.sentence, class_="mlt-sentence")
     two = tag("div", tag("div", data_region="pictures"), tag("div", data_region="facts"), class_="mlt-two mlt-watch")
     board = table(trial_columns(lab), region="rows", label="Trials", scroll="trials")
-    parts = [said, two, board, tag("p", under_words(lab), class_="mlt-rows mlt-apart")]
+    parts = [said, two, board, tag("p", data_region="under", class_="mlt-rows mlt-apart")]
     stale = "mlt-stale" if lab.state == "stale" else None
     return tag("div", *top, *parts, tag("div", data_region="detail"), class_=stale)
 
@@ -146,7 +139,7 @@ def study_notices(lab):
         return [notice("The study is intact.", f"Its trials are in {lab.where}.", "plain", " ", new)]
     return []
 
-# %% ../../nbs/70_widgets/56_tuning_view.ipynb #a4bca837
+# %% ../../nbs/70_widgets/56_tuning_view.ipynb #af101a68
 SPENT = {"wall_s": "time", "cpu_s": "CPU time", "fits": "fits", "trials": "trials", "money": "money"}
 
 
@@ -168,7 +161,8 @@ def best_html(lab, study, rows):
         return tag("div", tag("h5", "Best so far"), tag("p", "No trial is done yet.", class_="mlt-rows"))
     between = range_text(row.get("lower"), row.get("upper"))
     words = f"95 % interval {between}" if between else ""
-    link = button(f"Trial {int(row['trial'])}: {row['label']}", "select", str(int(row["trial"])), kind="link")
+    words_of = f"Trial {int(row['trial'])}: {row['label']}"
+    link = button(words_of, "select", str(int(row["trial"])), kind="link", title=words_of)
     figure = tag("p", tag("b", score_text(row.get("score"))), " ", name, class_="mlt-figure")
     return tag("div", tag("h5", "Best" if not lab.shows_board else "Best so far"), figure, tag("p", words, class_="mlt-rows"), link)
 
@@ -198,7 +192,7 @@ def _amount(kind, value):
         return f"{float(value):.1f} CPU-s"
     return f"{float(value):.4g}" if kind == "money" else f"{int(value):,} {kind}"
 
-# %% ../../nbs/70_widgets/56_tuning_view.ipynb #2527d787
+# %% ../../nbs/70_widgets/56_tuning_view.ipynb #b0626b60
 def current_html(lab, study, rows):
     "The trials that are being judged, with their folds; nothing once it is over."
     if lab.state != "running":
@@ -206,13 +200,14 @@ def current_html(lab, study, rows):
     known = {int(r["trial"]): r for r in rows}
     now = [_current(c, known) for c in getattr(study, "current", None) or ()]
     lines = [_now_line(lab, row) for row in now[:4]]
-    message = str(getattr(study, "message", "") or "")
+    message = "" if lines else str(getattr(study, "message", "") or "")
     said = tag("p", message, class_="mlt-rows") if message else None
     return [tag("div", tag("h5", "Now"), *lines, said)] if lines or said else []
 
 
 def _now_line(lab, row):
-    words = tag("span", f"Trial {row['trial']}: {row.get('label', '')}")
+    words = f"Trial {int(row['trial'])}: {row.get('label', '')}"
+    words = tag("span", words, title=words)
     return tag("p", fold_dots(row.get("folds"), lab.n_folds, "running"), words, class_="mlt-now")
 
 
@@ -322,7 +317,7 @@ def under_words(lab):
         words.append("≈: dropped, placed as far behind the best as it was on the folds both saw.")
     return " ".join(w for w in words if w)
 
-# %% ../../nbs/70_widgets/56_tuning_view.ipynb #1367ae04
+# %% ../../nbs/70_widgets/56_tuning_view.ipynb #9215644f
 PICTURES = [("history", "History"), ("races", "Races"), ("parallel", "Parameters"), ("importance", "Importance"), ("slice", "Slice"),
             ("contour", "Contour"), ("pareto", "Time")]  # fmt: skip
 
@@ -344,11 +339,19 @@ def picture_choices(lab):
     fields = [select("Family", "about-family", families, lab.about_family)] if len(families) > 1 else []
     names = lab.tried_parameters
     if lab.picture in ("slice", "contour") and names:
-        options = [(n, n.partition(".")[2] or n) for n in names]
-        fields.append(select("Parameter" if lab.picture == "slice" else "Across", "about-x", options, lab.about[0]))
+        (x, y), options = axes_of(lab), [(n, n.partition(".")[2] or n) for n in names]
+        fields.append(select("Parameter" if lab.picture == "slice" else "Across", "about-x", options, x))
         if lab.picture == "contour" and len(names) > 1:
-            fields.append(select("Up", "about-y", [o for o in options if o[0] != lab.about[0]], lab.about[1]))
+            fields.append(select("Up", "about-y", [o for o in options if o[0] != x], y))
     return fields
+
+
+def axes_of(lab):
+    "The parameters that slices and contours are about: those that were chosen, else the most important ones."
+    names = lab.tried_parameters
+    x = lab.about[0] if lab.about[0] in names else names[0] if names else None
+    rest = [n for n in names if n != x]
+    return x, lab.about[1] if lab.about[1] in rest else rest[0] if rest else None
 
 
 def picture_or_words(function, *args, **keywords):
@@ -359,7 +362,7 @@ def picture_or_words(function, *args, **keywords):
         got = f" There are {error.got} so far." if error.got else ""
         return tag("p", f"No picture yet: {error.rule.rstrip('.')}.{got}", class_="mlt-none")
 
-# %% ../../nbs/70_widgets/56_tuning_view.ipynb #7a931646
+# %% ../../nbs/70_widgets/56_tuning_view.ipynb #57cc6dd4
 def detail_html(lab):
     "The card of the selected trial."
     row = next((r for r in rows_of(lab.study) if str(int(r["trial"])) == lab.selected), None)
@@ -368,13 +371,18 @@ def detail_html(lab):
     tone = {"failed": "bad", "lost": "warn", "dropped": "warn", "stopped": "warn"}.get(row["state"], "plain")
     reason = str(row.get("reason") or "")
     said = notice(f"{row['state'].capitalize()}.", reason[:1].upper() + reason[1:], tone) if reason else None
-    configuration = [(k.partition(".")[2] or k, v) for k, v in lab.configuration_of(row["trial"]).items() if v is not None]
+    configuration = [(k.partition(".")[2] or k, str(v) if v is None else v) for k, v in _telling(lab.configuration_of(row["trial"]))]
     first = tag("div", tag("h5", "Configuration"), key_values(configuration), class_="mlt-panel")
     figures = tag("div", tag("h5", "Figures"), key_values(figure_pairs(lab, row)), class_="mlt-panel")
     folds = tag("div", tag("h5", "Fold by fold"), folds_of_trial(lab, row), class_="mlt-panel")
     title = str(row.get("label") or f"Trial {row['trial']}").partition(", ")[0]
     beside = tag("span", f"trial {int(row['trial'])}" + (f", {row['origin']}" if row.get("origin") else ""), class_="mlt-dim")
     return card(title, said, tag("div", first, figures, folds, class_="mlt-panels"), code_fold(lab, row), beside=beside)
+
+
+def _telling(configuration):
+    "What a configuration decided: without its family, which is the title, and without a strategy that does nothing."
+    return [(k, v) for k, v in configuration.items() if k != "family" and (k, v) != ("strategy", "none")]
 
 
 def figure_pairs(lab, row):
