@@ -260,7 +260,7 @@ def calibration_cv(split, data, *, n_splits=None):
 def _predefined(codes):
     return Call("sklearn.model_selection.PredefinedSplit", keywords={"test_fold": [int(c) for c in codes]})
 
-# %% ../../nbs/30_modeling/57_ensembling.ipynb #37717170
+# %% ../../nbs/30_modeling/57_ensembling.ipynb #ac9c30a8
 def final_code(parts, weights=None, calibration=None, cv=5, *, task="binary", names=(), with_imports=True):
     """Python text that builds the final estimator and calls it `model`. Needs scikit-learn only; see `final_estimator`.
 
@@ -280,7 +280,7 @@ def final_code(parts, weights=None, calibration=None, cv=5, *, task="binary", na
     text = "\n".join(lines) + "\n"
     return f"{import_text([*kept.values(), outer])}\n\n{text}" if with_imports else text
 
-
+# %% ../../nbs/30_modeling/57_ensembling.ipynb #398dd76a
 def calibration_cv_code(split, *, n_splits=None):
     "Python text that makes `calibration_folds` for `final_code`; '' where the splitter of `calibration_cv` stands by itself."
     if split.kind == "time":
