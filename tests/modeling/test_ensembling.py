@@ -184,8 +184,8 @@ def test_bold_probabilities_are_calibrated_and_true_ones_left_alone():
 
 
 def test_calibration_is_rarely_chosen_where_it_does_nothing():
-    chosen = [choose_calibration(signal(n=800, seed=seed, spread=(0.0,)), "m0", methods=("sigmoid",)).method for seed in range(20)]
-    assert sum(m is not None for m in chosen) <= 4
+    chosen = [choose_calibration(signal(n=800, seed=seed, spread=(0.0,)), "m0", methods=("sigmoid",)).method for seed in range(12)]
+    assert sum(m is not None for m in chosen) <= 3
 
 
 def test_in_time_a_map_is_learned_on_earlier_folds_only():
@@ -313,7 +313,9 @@ CASES = [("binary", ("logistic", "hgb"), None), ("binary", ("logistic", "hgb"), 
 def test_code_and_file_give_the_same_predictions(task, names, calibration, table, tmp_path):
     X, targets = table
     kinds, y, answer = column_kinds(X), targets[task], "predict" if task == "regression" else "predict_proba"
-    calls, weights = {f"t{j}": describe(n, kinds, task=task) for j, n in enumerate(names)}, {f"t{j}": 3 - j for j in range(len(names))}
+    few = {"hgb": {"max_iter": 10}}
+    calls = {f"t{j}": describe(n, kinds, task=task, parameters=few.get(n)) for j, n in enumerate(names)}
+    weights = {name: 3 - j for j, name in enumerate(calls)}
     model = final_estimator(calls, weights, calibration, FOLDS, task=task).fit(X, y)
     text = final_code(calls, weights, calibration, FOLDS, task=task, names=[(kinds.numbers, "numbers")])
     space = {"numbers": kinds.numbers, "calibration_folds": FOLDS.keywords["test_fold"]}
