@@ -47,7 +47,7 @@ def best_so_far(table, lower_is_better=True):
     table = judged[["ended", "cpu_seconds", "trial", "score"]].rename(columns={"cpu_seconds": "cpu"})
     return table.assign(cpu=table["cpu"].cumsum(), best=best if lower_is_better else -best).reset_index(drop=True)
 
-# %% ../../nbs/30_modeling/58_search.ipynb #4860c0bc
+# %% ../../nbs/30_modeling/58_search.ipynb #7c6887f9
 class Live:
     "A running search, for whoever watches: tables and figures as they are at this moment."
 
@@ -58,7 +58,7 @@ class Live:
 
     def table(self):
         "One row a trial, as `Tuning.table` without intervals."
-        return trial_table(self._search.rows.values())
+        return trial_table(self._search.told())
 
     def history(self):
         "How the best score grew: ended, cpu, trial, score, best."
@@ -393,7 +393,13 @@ def open_families(self: Search):
     "Families that may still be proposed."
     return [name for name in self.space.families or (self.space.name,) if name not in self.closed]
 
-# %% ../../nbs/30_modeling/58_search.ipynb #41957a89
+# %% ../../nbs/30_modeling/58_search.ipynb #c9335457
+@patch
+def told(self: Search):
+    "The trials as dicts, each configuration once: what a sampler proposed again is left out."
+    return [row for row in self.rows.values() if row.get("same_as") is None]
+
+
 @patch
 def ranked(self: Search):
     "Numbers of the trials that ran all folds, the best first, each configuration once; those with the most folds where none ran all."

@@ -445,14 +445,14 @@ def earlier_configurations(warm_start, task, *, most=5):
     found = [c for turn in zip_longest(*rows) for c in turn if c is not None]
     return [{k: v for k, v in c.items() if v is not None} for c in found[:most]]
 
-# %% ../../nbs/30_modeling/60_tuning.ipynb #d85ba0ec
+# %% ../../nbs/30_modeling/60_tuning.ipynb #3eb097c4
 KEPT = 30  # trials whose predictions are kept
 
 
 def _concluded(search, data, split, why, *, ensemble, calibrate, n_resamples):
     "What a Tuning says of the trials, as a dict."
     metric, task = search.metric, search.task
-    table = trial_table(search.rows.values())
+    table = trial_table(search.told())
     most = KEPT if metric.by_row else KEPT // 3
     kept = [n for place, n in enumerate(search.ranked()[: 2 * most]) if search.fetch(n, fit=place == 0)][:most]
     if not kept:
@@ -469,9 +469,10 @@ def _concluded(search, data, split, why, *, ensemble, calibrate, n_resamples):
     whole = [n for n in kept if search.rows[n]["state"] == "done"]
     corrected = _corrected(oof, whole, metric, kind, how)
     final, table_of = _final(search, oof, whole or [best], best, ensemble=ensemble, calibrate=calibrate, how=how), own.loc[best]
-    configurations = {n: row["configuration"] for n, row in sorted(search.rows.items()) if row.get("configuration")}
+    told_rows = {row["trial"]: row for row in search.told()}
+    configurations = {n: row["configuration"] for n, row in sorted(told_rows.items()) if row.get("configuration")}
     parameters = pd.DataFrame([{"trial": n, **c} for n, c in configurations.items()])
-    losses = [{"trial": n, "fold": k, "loss": v} for n, row in search.rows.items() for k, v in enumerate(row.get("losses") or (), 1)]
+    losses = [{"trial": n, "fold": k, "loss": v} for n, row in told_rows.items() for k, v in enumerate(row.get("losses") or (), 1)]
     return {"table": table, "configurations": configurations, "parameters": parameters, "oof": oof, "best": best, "final": final,
             "history": best_so_far(table, metric.lower_is_better), "races": races_table(search.races),
             "fold_losses": pd.DataFrame(losses, columns=["trial", "fold", "loss"]), "best_score": float(table_of["score"]),
