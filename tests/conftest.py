@@ -1,13 +1,20 @@
 "Fixtures every folder uses, and the rule that a required run really drove a browser, a PostgreSQL server and Spark."
 
+import glob
 import os
+import re
 import shutil
+import socket
+import subprocess
+import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "agg")
+PASSWORD = "s3cr:et @/pass"  # of the PostgreSQL server: must never be seen in a message
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 REQUIRE_BROWSER = os.environ.get("MLTOOLKIT_REQUIRE_BROWSER") == "1"
@@ -47,6 +54,84 @@ def finished_run(tmp_path_factory):
 
     recipe = mlt.Recipe.load(templates_dir() / "recipes" / "flights.yaml")
     return mlt.run(recipe, params={"data.rows": 8_000}, folder=tmp_path_factory.mktemp("runs"))
+
+
+def _missing(what, reason):
+    "Skip, or fail where the server is required."
+    if os.environ.get(f"MLTOOLKIT_REQUIRE_{what}") == "1":
+        pytest.fail(f"MLTOOLKIT_REQUIRE_{what}=1, but {reason}")
+    pytest.skip(reason)
+
+
+def _packages(what, *modules):
+    for module in modules:
+        try:
+            __import__(module)
+        except ImportError:
+            _missing(what, f"the package {module} is not installed")
+
+
+@pytest.fixture(scope="session")
+def required():
+    "`packages` and `missing`: skip what cannot be run here, or fail where MLTOOLKIT_REQUIRE_<name>=1 asks for it."
+    return SimpleNamespace(packages=_packages, missing=_missing)
+
+
+def _server_user():
+    "The user that may run a server: root is refused."
+    if os.getuid():
+        return None
+    import pwd
+
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"
+
+
+def _binaries():
+    folders = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda p: int(re.search(r"/(\d+)/bin", p)[1]), reverse=True)
+    folders += [str(Path(found).parent)] if (found := shutil.which("initdb")) else []
+    return next((Path(folder) for folder in folders if (Path(folder) / "initdb").exists()), None)
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    "A PostgreSQL server with a user `ann`: `url`, `port`. Its folder is removed afterwards."
+    _packages("POSTGRES", "ibis", "psycopg", "sqlalchemy")
+    binaries = _binaries()
+    if binaries is None:
+        _missing("POSTGRES", "there are no PostgreSQL server binaries (Debian: postgresql)")
+    folder = Path(tempfile.mkdtemp(prefix="mltoolkit-postgres-"))
+    user = _server_user()
+    try:
+        yield from _served(binaries, folder, user)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _served(binaries, folder, user):
+    from urllib.parse import quote
+
+    (folder / "password").write_text(PASSWORD + "\n", encoding="utf-8")
+    if user:
+        shutil.chown(folder, user)
+        shutil.chown(folder / "password", user)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+
+    def run(program, *arguments):
+        done = subprocess.run([binaries / program, "-D", folder / "data", *arguments], capture_output=True, text=True, user=user, cwd=folder)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    run("initdb", "-A", "scram-sha-256", "-U", "ann", f"--pwfile={folder}/password", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+    settings = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=20 -c jit=off"
+    # The server holds on to its output: a pipe would never end.
+    starting = [binaries / "pg_ctl", "-D", folder / "data", "-w", "-t", "60", "-l", folder / "log", "-o", settings, "start"]
+    subprocess.run(starting, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
+    try:
+        yield SimpleNamespace(url=f"postgresql://ann:{quote(PASSWORD, safe='')}@127.0.0.1:{port}/postgres", port=port)
+    finally:
+        run("pg_ctl", "-m", "immediate", "stop")
 
 
 def pytest_collection_modifyitems(items):

@@ -236,7 +236,7 @@ class _RedisJournal(_Journal):
 
         self._client.transaction(add, ":log_number")
 
-# %% ../../nbs/30_modeling/54_storages.ipynb #251aabb6
+# %% ../../nbs/30_modeling/54_storages.ipynb #59a1c1a3
 def _database(url):
     "Optuna's storage for a database address."
     import sqlalchemy
@@ -270,6 +270,8 @@ def _engine_settings(address):
 
 def _begin_ourselves(connection, _):
     connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
 
 
 def _begin_to_write(connection):

@@ -10,8 +10,8 @@ import math
 import re
 
 # %% auto #0
-__all__ = ['STATES', 'ATTRIBUTES', 'OPTUNA_STATES', 'MUST_AGREE', 'MAY_DIFFER', 'plain_values', 'trial_row', 'original_name',
-           'trial_class', 'draw_of', 'what_differs']
+__all__ = ['STATES', 'ATTRIBUTES', 'OPTUNA_STATES', 'MUST_AGREE', 'MAY_DIFFER', 'plain_values', 'packed', 'trial_row',
+           'original_name', 'trial_class', 'draw_of', 'what_differs']
 
 # %% ../../nbs/30_modeling/54_trial_rows.ipynb #3f1b1790
 STATES = ("waiting", "running", "done", "dropped", "failed", "stopped", "lost")
@@ -33,14 +33,21 @@ def plain_values(value):
         return [plain_values(v) for v in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
-# %% ../../nbs/30_modeling/54_trial_rows.ipynb #6f4be8a2
+# %% ../../nbs/30_modeling/54_trial_rows.ipynb #fd0f826e
+def packed(attributes):
+    "The attributes at the end of a trial, with those that nobody looks for one by one inside of `record`."
+    single = ("state", "label", "score", "folds", "reason", "ended")
+    rest = {k: v for k, v in attributes.items() if k not in single and v is not None}
+    return {k: v for k, v in attributes.items() if k in single} | ({"record": rest} if rest else {})
+
+# %% ../../nbs/30_modeling/54_trial_rows.ipynb #83cd19ab
 def trial_row(frozen):
     "A trial as a plain dict: number, state, values, parameters, reported values, and the attributes."
-    attributes = frozen.user_attrs
+    attributes = {**frozen.user_attrs.get("record", {}), **frozen.user_attrs}
     state = _OURS[frozen.state.name]
     if state not in ("waiting", "running"):
         state = attributes.get("state", state) if OPTUNA_STATES.get(attributes.get("state")) == frozen.state.name else state
-    extra = {k: v for k, v in attributes.items() if k not in ATTRIBUTES and not k.startswith("_")}
+    extra = {k: v for k, v in attributes.items() if k not in (*ATTRIBUTES, "record") and not k.startswith("_")}
     known = {name: attributes.get(name) for name in ATTRIBUTES}
     params = {original_name(name): value for name, value in frozen.params.items()}
     values = None if frozen.values is None else list(frozen.values)

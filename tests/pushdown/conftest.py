@@ -1,4 +1,4 @@
-"The flights in a PostgreSQL server and in Spark, started here and stopped here; and what it means that two profiles are the same."
+"The flights in a PostgreSQL server and in Spark, started for the tests; and what it means that two profiles are the same."
 
 import contextlib
 import glob
@@ -6,30 +6,11 @@ import math
 import os
 import re
 import shutil
-import socket
 import subprocess
-import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-
-PASSWORD = "s3cr:et @/pass"  # must never be seen in a message
-
-
-def _missing(what, reason):
-    "Skip, or fail where the server is required."
-    if os.environ.get(f"MLTOOLKIT_REQUIRE_{what}") == "1":
-        pytest.fail(f"MLTOOLKIT_REQUIRE_{what}=1, but {reason}")
-    pytest.skip(reason)
-
-
-def _packages(what, *modules):
-    for module in modules:
-        try:
-            __import__(module)
-        except ImportError:
-            _missing(what, f"the package {module} is not installed")
 
 
 @pytest.fixture(scope="session")
@@ -90,63 +71,6 @@ def same():
     return _same
 
 
-def _server_user():
-    "The user that may run a server: root is refused."
-    if os.getuid():
-        return None
-    import pwd
-
-    names = {entry.pw_name for entry in pwd.getpwall()}
-    return "postgres" if "postgres" in names else "nobody"
-
-
-def _binaries():
-    folders = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda p: int(re.search(r"/(\d+)/bin", p)[1]), reverse=True)
-    folders += [str(Path(found).parent)] if (found := shutil.which("initdb")) else []
-    return next((Path(folder) for folder in folders if (Path(folder) / "initdb").exists()), None)
-
-
-@pytest.fixture(scope="session")
-def postgres_server():
-    "A PostgreSQL server with a user `ann`: `url`, `port`. Its folder is removed afterwards."
-    _packages("POSTGRES", "ibis", "psycopg", "sqlalchemy")
-    binaries = _binaries()
-    if binaries is None:
-        _missing("POSTGRES", "there are no PostgreSQL server binaries (Debian: postgresql)")
-    folder = Path(tempfile.mkdtemp(prefix="mltoolkit-postgres-"))
-    user = _server_user()
-    try:
-        yield from _served(binaries, folder, user)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _served(binaries, folder, user):
-    from urllib.parse import quote
-
-    (folder / "password").write_text(PASSWORD + "\n", encoding="utf-8")
-    if user:
-        shutil.chown(folder, user)
-        shutil.chown(folder / "password", user)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-
-    def run(program, *arguments):
-        done = subprocess.run([binaries / program, "-D", folder / "data", *arguments], capture_output=True, text=True, user=user, cwd=folder)
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    run("initdb", "-A", "scram-sha-256", "-U", "ann", f"--pwfile={folder}/password", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
-    settings = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=20 -c jit=off"
-    # The server holds on to its output: a pipe would never end.
-    starting = [binaries / "pg_ctl", "-D", folder / "data", "-w", "-t", "60", "-l", folder / "log", "-o", settings, "start"]
-    subprocess.run(starting, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
-    try:
-        yield SimpleNamespace(url=f"postgresql://ann:{quote(PASSWORD, safe='')}@127.0.0.1:{port}/postgres", port=port)
-    finally:
-        run("pg_ctl", "-m", "immediate", "stop")
-
-
 _TYPES = {"Int64": "bigint", "Float64": "double precision", "String": "text", "Boolean": "boolean", "Date": "date", "Datetime": "timestamp"}
 
 
@@ -179,12 +103,12 @@ def _java():
 
 
 @pytest.fixture(scope="session")
-def spark(tmp_path_factory):
+def spark(tmp_path_factory, required):
     "A Spark session in local mode on two cores, on this machine's own address, without a user interface."
-    _packages("SPARK", "ibis", "pyspark")
+    required.packages("SPARK", "ibis", "pyspark")
     home = _java()
     if home is None:
-        _missing("SPARK", "there is no Java 17 or 21 (Debian: openjdk-17-jre-headless)")
+        required.missing("SPARK", "there is no Java 17 or 21 (Debian: openjdk-17-jre-headless)")
     folder = tmp_path_factory.mktemp("spark")
     kept = {key: os.environ.get(key) for key in ("JAVA_HOME", "SPARK_LOCAL_IP")}
     os.environ |= {"JAVA_HOME": home, "SPARK_LOCAL_IP": "127.0.0.1"}
