@@ -49,7 +49,7 @@ def _limits(values, tuning, extra=()):
     low, high = min([low, *extra]), max([high, *extra])
     return low - 0.05 * (high - low), high + 0.05 * (high - low)
 
-# %% ../../nbs/60_plots/34_tuning_charts.ipynb #d05edc16
+# %% ../../nbs/60_plots/34_tuning_charts.ipynb #7e0c3457
 def plot_history(tuning, ax=None, *, by="trial", dark=False):
     "Scores of the trials in the order they ended, the best so far with its interval. by: trial, seconds or cpu."
     rows = curves.history_points(tuning, by=by)
@@ -59,8 +59,9 @@ def plot_history(tuning, ax=None, *, by="trial", dark=False):
         return _panel(ax, colors, "No trial has finished yet")
     known = rows[["lower", "upper"]].to_numpy(dtype=float).ravel()
     limits = _limits(rows["value"], tuning, known[np.isfinite(known)])
-    ax.fill_between(rows["x"], rows["lower"], rows["upper"], step="post", color=colors["accent"], alpha=0.14, linewidth=0)
-    ax.plot(rows["x"], rows["best"], color=colors["accent"], drawstyle="steps-post", zorder=2)
+    steps = curves.extended(rows)
+    ax.fill_between(steps["x"], steps["lower"], steps["upper"], step="post", color=colors["accent"], alpha=0.14, linewidth=0)
+    ax.plot(steps["x"], steps["best"], color=colors["accent"], drawstyle="steps-post", zorder=2)
     leader = rows["trial"].where(rows["improved"]).ffill().iloc[-1]
     _marks(ax, colors, rows["x"], rows["value"], rows.assign(best=rows["trial"] == leader), limits=limits)
     ax.set(xlabel=curves.AXES[by], ylabel=_score_label(tuning), ylim=limits)
@@ -194,7 +195,7 @@ def _shade(ax, colors, grid, x_axis, y_axis, tuning):
     bar.ax.tick_params(colors=colors["dim"], labelsize=8, length=0)
     bar.set_label(_score_label(tuning), color=colors["dim"], fontsize=8.5)
 
-# %% ../../nbs/60_plots/34_tuning_charts.ipynb #af51efb5
+# %% ../../nbs/60_plots/34_tuning_charts.ipynb #207767a3
 def plot_races(tuning, ax=None, *, order="score", most=20, dark=False):
     "Who was dropped, after which fold, and how far behind the leader, in standard errors. order: score or latest."
     rungs, rows, cells = curves.race_grid(tuning, most=most, order=order)
@@ -202,7 +203,7 @@ def plot_races(tuning, ax=None, *, order="score", most=20, dark=False):
     _title(ax, "Races, fold by fold")
     if rows.empty or not rungs:
         return _panel(ax, colors, "No fold has been judged yet")
-    row_of, column = {t: i for i, t in enumerate(rows["trial"])}, {r: i for i, r in enumerate(rungs)}
+    row_of, column = ({key: i for i, key in enumerate(keys)} for keys in (rows["trial"], rungs))
     for c in cells.itertuples():
         tone, (i, k) = curves.race_tone(c.z, c.dropped), (row_of[c.trial], column[c.rung])
         alpha = {"bad": 0.5, "warn": 0.3, "ok": 0.35, "bar": 0.35, "dim": 0.18}[tone]
@@ -213,16 +214,16 @@ def plot_races(tuning, ax=None, *, order="score", most=20, dark=False):
         words = f"{r.value:.4g}{', best' if r.best else ''}" if r.state == "done" and np.isfinite(r.value) else r.words.rpartition(", ")[2]
         ax.annotate(_cut(words, 44), (len(rungs) - 0.45, i), va="center", fontsize=8, color=colors["bad" if r.state == "failed" else "dim"],
                     annotation_clip=False, xytext=(6, 0), textcoords="offset points")  # fmt: skip
-    ax.set_yticks(range(len(rows)), [_cut(label, 34) for label in rows["label"]])
+    ax.set_yticks(range(len(rows)), [_cut(f"{number}: {label}", 36) for number, label in zip(rows["trial"], rows["label"])])
     for tick, best in zip(ax.get_yticklabels(), rows["best"]):
         tick.set(color=colors["ink"], fontweight="bold" if best else "normal")
-    ax.set_xticks(range(len(rungs)), ["part" if not r else f"fold {r}" if r == 1 else f"{r}" for r in rungs])
+    ax.set_xticks(range(len(rungs)), [f"fold {head}" if rung == 1 else head for rung, head in rungs.items()])
     ax.set(xlim=(-0.5, len(rungs) - 0.4), ylim=(len(rows) - 0.4, -0.6), xlabel="standard errors behind the leader (minus: ahead)")
     ax.spines[["left", "bottom"]].set_visible(False)
     ax.grid(visible=False)
     return ax
 
-# %% ../../nbs/60_plots/34_tuning_charts.ipynb #91b7fa55
+# %% ../../nbs/60_plots/34_tuning_charts.ipynb #b6e362af
 def plot_pareto_front(tuning, x=None, y=None, ax=None, *, most=8, dark=False):
     "Two figures of the finished trials, the front joined and its first `most` named. Default: score over prediction time."
     points, default = curves.pareto_points(tuning, x, y), curves.pareto_objectives(tuning)
@@ -239,7 +240,8 @@ def plot_pareto_front(tuning, x=None, y=None, ax=None, *, most=8, dark=False):
     ax.scatter(others["x"], others["y"], s=24, color=colors["bar"], linewidth=0, zorder=2)
     ax.scatter(front["x"], front["y"], s=48, color=colors["accent"], linewidth=0, zorder=3)
     for r in front.head(most).itertuples():
-        ax.annotate(_cut(r.label, 26), (r.x, r.y), xytext=(7, 5), textcoords="offset points", fontsize=8.5, color=colors["ink"])
+        name = _cut(f"{r.trial}: {r.label}", 28)
+        ax.annotate(name, (r.x, r.y), xytext=(7, 5), textcoords="offset points", fontsize=8.5, color=colors["ink"])
     if points["x"].min() > 0 and points["x"].max() / points["x"].min() > 5:
         ax.set_xscale("log")
     ax.margins(x=0.12, y=0.12)

@@ -20,12 +20,12 @@ from . import model_curves
 from .svg import short, ticks
 
 # %% auto #0
-__all__ = ['STATES', 'AXES', 'PARETO_LABELS', 'KINDS', 'metric_of', 'trials', 'n_folds', 'history_points', 'Axis', 'axis_of',
-           'tick_text', 'families_of', 'family_of', 'parameters_of', 'parallel_lines', 'score_axis', 'score_limits',
-           'slice_points', 'trend', 'contour_grid', 'race_grid', 'race_tone', 'pareto_objectives', 'pareto_points',
-           'objective_label', 'budget_rows', 'timeline_rows']
+__all__ = ['STATES', 'AXES', 'PARETO_LABELS', 'KINDS', 'metric_of', 'trials', 'n_folds', 'history_points', 'extended', 'Axis',
+           'axis_of', 'tick_text', 'families_of', 'family_of', 'parameters_of', 'parallel_lines', 'score_axis',
+           'score_limits', 'slice_points', 'trend', 'contour_grid', 'race_grid', 'race_tone', 'pareto_objectives',
+           'pareto_points', 'objective_label', 'budget_rows', 'timeline_rows']
 
-# %% ../../nbs/60_plots/32_tuning_curves.ipynb #025f94a8
+# %% ../../nbs/60_plots/32_tuning_curves.ipynb #748f3c46
 STATES = ("done", "dropped", "running", "waiting", "stopped", "failed", "lost")
 
 
@@ -51,35 +51,32 @@ def trials(tuning):
             fix = "Pass what `mlt.tune` returned, or its live view."
             raise InputError("this picture needs the trials of a tuning", got=type(tuning).__name__, fix=fix)
         table = pd.DataFrame({"trial": pd.Series(dtype=int)})
-    out = pd.DataFrame({"trial": table["trial"].astype(int)})
+    columns = {"trial": table["trial"].astype(int)}
     for name, default in {"label": "", "family": "", "state": "waiting", "worker": "", "reason": ""}.items():
         given = _column(table, name, default).astype(object)
-        out[name] = given.where(given.notna(), default).astype(str)
+        columns[name] = given.where(given.notna(), default).astype(str)
     for name in ("score", "lower", "upper", "z", "leader", "seconds", "cpu_seconds", "predict_seconds", "size", "started", "ended"):
-        out[name] = pd.to_numeric(_column(table, name), errors="coerce").astype(float)
-    out["folds"] = pd.to_numeric(_column(table, "folds", 0), errors="coerce").fillna(0).astype(int)
-    out["n_folds"] = n_folds(tuning, out["folds"])
-    out["tied"] = _column(table, "tied", False).fillna(False).astype(bool)
-    out["label"] = [label or f"trial {number}" for label, number in zip(out["label"], out["trial"])]
-    return _placed(tuning, table, out).sort_values("trial", kind="stable").reset_index(drop=True)
+        columns[name] = pd.to_numeric(_column(table, name), errors="coerce").astype(float)
+    columns["folds"] = pd.to_numeric(_column(table, "folds", 0), errors="coerce").fillna(0).astype(int)
+    columns["n_folds"] = n_folds(tuning, columns["folds"])
+    columns["tied"] = _column(table, "tied", False).fillna(False).astype(bool)
+    columns["label"] = [label or f"trial {number}" for label, number in zip(columns["label"], columns["trial"])]
+    return _placed(tuning, table, pd.DataFrame(columns)).sort_values("trial", kind="stable").reset_index(drop=True)
 
-# %% ../../nbs/60_plots/32_tuning_curves.ipynb #e587d06c
+# %% ../../nbs/60_plots/32_tuning_curves.ipynb #fa2e71d3
 def _placed(tuning, table, out):
     "The trials with value, loss, best and words."
     losses = trial_losses(tuning).set_index("trial")["loss"] if len(out) and "score" in table.columns else pd.Series(dtype=float)
-    sign = 1.0 if lower_is_better(tuning) else -1.0
-    out["loss"] = out["trial"].map(losses).astype(float)
-    out["value"] = (sign * out["loss"]).where(out["loss"].notna(), out["score"].where(~out["state"].isin(["failed", "lost"])))
-    shift = (out["value"] - out["score"]).fillna(0.0)
-    out["lower"], out["upper"] = out["lower"] + shift, out["upper"] + shift
-    best = part(tuning, "best")
+    loss = out["trial"].map(losses).astype(float)
+    value = (loss if lower_is_better(tuning) else -loss).where(loss.notna(), out["score"].where(~out["state"].isin(["failed", "lost"])))
+    shift = (value - out["score"]).fillna(0.0)
+    best, finished = part(tuning, "best"), loss.where(out["state"].eq("done"))
     best = best[0] if isinstance(best, (tuple, list)) and len(best) else best
-    done = out[out["state"].eq("done") & out["loss"].notna()]
-    if best not in set(out["trial"]) and len(done):
-        best = done.loc[done["loss"].idxmin(), "trial"]
-    out["best"] = out["trial"] == best
-    out["words"] = [_words(r) for r in out.itertuples()]
-    return out
+    if best not in set(out["trial"]) and finished.notna().any():
+        best = out.loc[finished.idxmin(), "trial"]
+    moved = {"lower": out["lower"] + shift, "upper": out["upper"] + shift}
+    out = out.assign(loss=loss, value=value, best=out["trial"] == best, **moved)
+    return out.assign(words=[_words(r) for r in out.itertuples()])
 
 
 def _words(r):
@@ -97,7 +94,7 @@ def n_folds(tuning, folds=()):
     known = [part(tuning, "n_folds") or 0, *(int(f) for f in folds)]
     return int(max(known, default=0))
 
-# %% ../../nbs/60_plots/32_tuning_curves.ipynb #60602b9b
+# %% ../../nbs/60_plots/32_tuning_curves.ipynb #05c3c21b
 AXES = {"trial": "trials judged", "seconds": "seconds since the search began", "cpu": "CPU-seconds of the trials"}
 
 
@@ -119,6 +116,12 @@ def history_points(tuning, *, by="trial"):
         out[{"value": "best"}.get(name, name)] = rows[name].where(out["improved"]).ffill()
     out["words"] = rows["words"]
     return _with_live_interval(tuning, out)[np.isfinite(out["x"])].reset_index(drop=True)
+
+
+def extended(points):
+    "The points and a last one a little further on, so that the last step of a line can be seen."
+    far = 0.5 if points["x"].is_unique and points["x"].eq(np.arange(1, len(points) + 1)).all() else 0.02 * points["x"].max()
+    return pd.concat([points, points.tail(1).assign(x=points["x"].max() + far)], ignore_index=True)
 
 
 def _with_live_interval(tuning, out):
@@ -166,7 +169,7 @@ def tick_text(value):
     "A number on an axis: short, small ones as `1e-05`."
     return f"{value:.0e}" if 0 < abs(value) < 1e-3 else short(float(f"{value:.3g}"))
 
-# %% ../../nbs/60_plots/32_tuning_curves.ipynb #5d6bc64c
+# %% ../../nbs/60_plots/32_tuning_curves.ipynb #6c23cfb1
 def families_of(tuning):
     "The families that were tried, that of the best trial first."
     rows = trials(tuning)
@@ -177,9 +180,9 @@ def families_of(tuning):
 
 def family_of(tuning, family=None):
     "`family` if it was tried; without one the family of the best trial, None before the first."
-    known = families_of(tuning)
     if family is None:
-        return known[0] if known else None
+        return next(iter(families_of(tuning)), None)
+    known = {str(c.get("family", "")) for c in configurations_of(tuning).values()}
     if family not in known:
         raise InputError("`family` must be one that was tried", got=repr(family), fix=did_you_mean(family, known))
     return family
@@ -328,10 +331,12 @@ def _smooth(points, x_dimension, y_dimension, across, up, *, low=True):
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(distance.min(axis=-1) <= 2.5, (weight * value).sum(axis=-1) / total, np.nan)
 
-# %% ../../nbs/60_plots/32_tuning_curves.ipynb #23b44ff5
+# %% ../../nbs/60_plots/32_tuning_curves.ipynb #22f4a208
 def race_grid(tuning, *, most=16, order="score", include=None):
-    """(rungs, trials, cells): numbers of the rungs; trial, label, state, folds, value, best, words of at most `most` trials; and
-    cells: trial, rung, fold, z, gap, loss, dropped. order: "score" (best first) or "latest". include: a trial that must be shown.
+    """(heads, trials, cells) of at most `most` trials. order: "score" (best first) or "latest". include: a trial that must be shown.
+
+    heads: rung -> number of its fold as text ("part" for a part of the training rows), in the order of judging. trials: trial, label,
+    state, folds, n_folds, value, best, words. cells: trial, rung, fold, z, gap, loss, dropped.
     """
     if order not in ("score", "latest"):
         raise InputError("`order` is 'score' or 'latest'", got=repr(order), fix=did_you_mean(order, ["score", "latest"]))
@@ -345,7 +350,9 @@ def race_grid(tuning, *, most=16, order="score", include=None):
     total = int(rows["n_folds"].max()) if len(rows) else 0
     cells = _race_cells(tuning, rows)
     rungs = sorted({*range(1, total + 1), *(int(r) for r in cells["rung"])})
-    return rungs, rows[["trial", "label", "state", "folds", "n_folds", "value", "best", "words"]], cells
+    folds = cells[cells["fold"].notna()].drop_duplicates("rung").set_index("rung")["fold"]
+    heads = {r: f"{folds.get(r, r):.0f}" if r else "part" for r in rungs}
+    return heads, rows[["trial", "label", "state", "folds", "n_folds", "value", "best", "words"]], cells
 
 # %% ../../nbs/60_plots/32_tuning_curves.ipynb #d1643ddd
 def _race_cells(tuning, rows):
@@ -458,13 +465,14 @@ def _plain(value):
         return dataclasses.asdict(value)
     return dict(value) if isinstance(value, dict) else {}
 
-# %% ../../nbs/60_plots/32_tuning_curves.ipynb #a4b6dd3b
+# %% ../../nbs/60_plots/32_tuning_curves.ipynb #f2a07330
 def timeline_rows(tuning):
     "Trials as spans: trial, label, worker, lane (0 for the first worker), state, started, ended (seconds), best. Running ones end now."
     rows = trials(tuning)
     rows = rows[rows["started"].notna() & rows["state"].ne("waiting")].copy()
     now = max([*rows["ended"].dropna(), *rows["started"], float(_plain(part(tuning, "spent")).get("wall_s") or 0)], default=0.0)
     rows["ended"] = rows["ended"].fillna(now)
+    rows["worker"] = ["/".join(worker.split("/")[:2]) for worker in rows["worker"]]  # machine and process; the rest tells sessions apart
     lanes = {worker: i for i, worker in enumerate(dict.fromkeys(rows.sort_values("started")["worker"]))}
     rows["lane"] = rows["worker"].map(lanes).astype(int) if len(rows) else []
     return rows[["trial", "label", "worker", "lane", "state", "started", "ended", "best"]].reset_index(drop=True)

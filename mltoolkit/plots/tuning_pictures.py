@@ -77,7 +77,7 @@ def _key(parts, *, width, top, left=12):
 _SIGNS = ((lambda x, y: _dot(x, y, "bar", radius=3.2), "done"), (lambda x, y: _ring(x, y, "dim"), "dropped"),
           (lambda x, y: _dot(x, y, "accent", radius=4.5), "best"))  # fmt: skip
 
-# %% ../../nbs/60_plots/36_tuning_pictures.ipynb #3a562e5e
+# %% ../../nbs/60_plots/36_tuning_pictures.ipynb #c496b8f6
 def history_picture(tuning, *, by="trial", highlight=None, most=400, width=560, height=230, title="Best so far"):
     "Scores of the trials in the order they ended, the best so far with its interval. by: trial, seconds or cpu."
     rows = curves.history_points(tuning, by=by)
@@ -87,12 +87,13 @@ def history_picture(tuning, *, by="trial", highlight=None, most=400, width=560, 
     rows["best_trial"] = rows["trial"].where(rows["improved"]).ffill()
     known = rows[["lower", "upper"]].to_numpy(dtype=float).ravel()
     limits = [*curves.score_limits(rows["value"], low=low), *known[np.isfinite(known)]]
-    x_end = max(float(rows["x"].max()), 1.0 if by == "trial" else 0.0)
+    steps = curves.extended(rows)
+    x_end = max(float(steps["x"].max()), 1.0 if by == "trial" else 0.0)
     x_limits, y_limits = (1.0 if by == "trial" and x_end > 1 else 0.0, x_end), _padded((min(limits), max(limits)), 0.03)
     plane = _Plane(xlim=x_limits, ylim=y_limits, width=width, height=height, x_label=curves.AXES[by], y_label=_score_label(tuning))
     if by == "trial":
         plane.x_ticks = [(t, label) for t, label in plane.x_ticks if t == int(t)] or [(x_end, f"{x_end:g}")]
-    body = plane.axes() + _step_band(plane, rows) + _stroke(plane, _points(rows["x"], rows["best"]), "accent", "", 1.8, step=True)
+    body = plane.axes() + _step_band(plane, steps) + _stroke(plane, _points(steps["x"], steps["best"]), "accent", "", 1.8, step=True)
     shown = rows[rows["improved"] | rows["trial"].eq(highlight) | (rows.index >= len(rows) - most)]
     last = rows["best_trial"].iloc[-1]
     for r in shown.assign(best=shown["trial"] == last).itertuples():
@@ -163,7 +164,7 @@ def _parallel_axis(x, top, floor, axis, room, *, last, first):
         out += _line(x - 2, y, x + 2, y, "dim") + text(x + 5 * side, y + 3.5, words, size=10, anchor="start" if last else "end")
     return out
 
-# %% ../../nbs/60_plots/36_tuning_pictures.ipynb #5d794966
+# %% ../../nbs/60_plots/36_tuning_pictures.ipynb #0210311c
 def importance_picture(tuning, *, family=None, most=12, width=420, row=24, title="", highlight=None):
     "Importance of each parameter with its interval, from a `ParameterImportance`, or of a search (PED-ANOVA). highlight: a parameter."
     found = tuning
@@ -171,7 +172,7 @@ def importance_picture(tuning, *, family=None, most=12, width=420, row=24, title
         found = _importance_of(tuning, family)
     title = title or "Importance of the parameters" + (f" of {found.family}" if found and found.family else "")
     if found is None or not found.table["importance"].notna().any():
-        return nothing(found.note if found else "No trial has finished yet", width=width, title=title)
+        return _said(found.note if found else "No trial has finished yet", width=width, title=title)
     table = found.table.head(most)
     names = int(min(190, 14 + 7.2 * max(len(n) for n in table["label"]), 0.45 * width))
     labels = [_cut(n, int(names / 7.4)) for n in table["label"]]
@@ -194,13 +195,20 @@ _MEASURES = {"fanova": "share of the variance of the losses", "ped_anova": "shar
 def _importance_of(tuning, family):
     if curves.family_of(tuning) is None:
         return None
-    return parameter_importance(tuning, family=family, method="ped_anova")
+    return parameter_importance(tuning, family=family, method="ped_anova", n_resamples=12)
 
 
 def _wrap(words, most):
     import textwrap
 
     return textwrap.wrap(words, max(12, most)) or [""]
+
+
+def _said(words, *, width, title):
+    "As `nothing`, for a longer sentence."
+    lines = _wrap(words, int(width / 6.6))
+    framed = nothing("", width=width, height=60 + 16 * len(lines), title=title).removesuffix("</svg>")
+    return framed + "".join(text(width / 2, 42 + 16 * i, line, anchor="middle") for i, line in enumerate(lines)) + "</svg>"
 
 # %% ../../nbs/60_plots/36_tuning_pictures.ipynb #b1665ace
 def slice_picture(tuning, parameter=None, *, family=None, highlight=None, most=400, width=420, height=240, title=""):
@@ -297,18 +305,19 @@ def _ramp(metric, grid, low, width, top, left):
     out += "".join(_rect(x + 9 * i, y, 9, 10, "accent", opacity=round(0.04 + 0.056 * i, 2)) for i in range(11))
     return out + text(x + 105, y + 9, _cut(f"{best:.{digits}f} {model_curves.metric_label(metric)}", int((width - x - 105) / 6.2))), 20
 
-# %% ../../nbs/60_plots/36_tuning_pictures.ipynb #f290b558
+# %% ../../nbs/60_plots/36_tuning_pictures.ipynb #5679d2c4
 def races_picture(tuning, *, order="score", highlight=None, most=16, width=640, row=22, title="Races, fold by fold"):
     "Who was dropped, after which fold, and how far behind: a cell a trial and fold with the distance in standard errors."
     rungs, rows, cells = curves.race_grid(tuning, most=most, order=order, include=highlight)
+    rows["label"] = [f"{number}: {label}" for number, label in zip(rows["trial"], rows["label"])]
     if rows.empty or not rungs:
         return nothing("No fold has been judged yet", width=width, title=title)
     long = width >= 480
     names = int(min(200, 14 + 6.6 * max(len(label) for label in rows["label"]), (0.3 if long else 0.38) * width))
     size = min(46.0, (width - names - 10 - (0.34 * width if long else 0)) / len(rungs))
-    heads = ["part" if not r else f"fold {r}" if size >= 40 and r == 1 else f"{r}" for r in rungs]
+    heads = [f"fold {head}" if size >= 40 and rung == 1 else head for rung, head in rungs.items()]
     body = "".join(text(names + 8 + size * (i + 0.5), 12, head, anchor="middle", size=10) for i, head in enumerate(heads))
-    by_trial, place = dict(list(cells.groupby("trial"))), _Row(rungs=rungs, names=names, size=size, row=row, width=width, long=long)
+    by_trial, place = dict(list(cells.groupby("trial"))), _Row(rungs=list(rungs), names=names, size=size, row=row, width=width, long=long)
     for k, r in enumerate(rows.itertuples()):
         body += _race_row(place, r, by_trial.get(r.trial, cells.head(0)), 18 + k * row, highlight)
     below, extra = _key(_RACE_KEY, width=width, top=22 + row * len(rows), left=0)
@@ -317,11 +326,11 @@ def races_picture(tuning, *, order="score", highlight=None, most=16, width=640, 
 
 _Row = namedtuple("_Row", "rungs names size row width long")
 
-# %% ../../nbs/60_plots/36_tuning_pictures.ipynb #544c2bec
+# %% ../../nbs/60_plots/36_tuning_pictures.ipynb #35b820fe
 def _race_row(place, r, cells, y, highlight):
     "One trial: its name, its cells, and what became of it in words."
     tone, start = "ink" if r.state in ("done", "running") else "dim", place.names + 8
-    body = f'<g data-trial="{int(r.trial)}">{_tip(r)}'
+    body = f'<g data-trial="{int(r.trial)}"><title>{svg.html.escape(f"trial {r.label}; {r.words}".rstrip("; "))}</title>'
     body += _rect(0, y, place.width, place.row, "soft") if r.trial == highlight else ""
     name = _cut(r.label, int(place.names / 6.6))
     body += text(2, y + place.row * 0.68, name, tone=tone, weight=600 if r.best or r.trial == highlight else 400)

@@ -119,13 +119,13 @@ def test_the_races_say_who_was_dropped_when_and_why():
     text = pictures.races_picture(search(hostile=False), width=640, most=30)
     said, tips = words(text), " ".join(t.text or "" for t in ET.fromstring(text).iter("title"))
     assert "3.5 standard errors behind trial 0" in said and "× +3.5" in said and "fold 1" in said and "best" in said
-    assert "trial 1: Model 1" in tips and "dropped after 2 of 3 folds" in tips and "failed: <script>" in tips
-    rungs, rows, cells = curves.race_grid(search(hostile=False))
-    assert rungs == [1, 2, 3] and len(rows) == 16 and set(cells["trial"]) <= set(rows["trial"])
+    assert "trial 1: Model 1; dropped" in tips and "dropped after 2 of 3 folds" in tips and "failed: <script>" in tips
+    heads, rows, cells = curves.race_grid(search(hostile=False))
+    assert heads == {1: "1", 2: "2", 3: "3"} and len(rows) == 16 and set(cells["trial"]) <= set(rows["trial"])
     assert cells.loc[cells["dropped"], "rung"].eq(2).all()
     part = search(6)
     part.races = pd.concat([part.races, pd.DataFrame([(1, 4, 0, 0.3, 0.2, 0.1, 0.01, 9.0, False)], columns=RACES)])
-    assert curves.race_grid(part)[0] == [0, 1, 2, 3] and "part" in words(pictures.races_picture(part))
+    assert list(curves.race_grid(part)[0]) == [0, 1, 2, 3] and "part" in words(pictures.races_picture(part))
 
 
 def test_every_mark_knows_its_trial():
