@@ -313,7 +313,7 @@ def _score_name(table, scoring):
     first = table[0] if table else {}
     return next((n for n in ("score", scoring.removeprefix("neg_"), scoring, "mean") if n in first), "log_loss")
 
-# %% ../../nbs/80_apps/10_report.ipynb #dc191e92
+# %% ../../nbs/80_apps/10_report.ipynb #d59198b7
 def _search(saved, told, most=10):
     tuning = saved.result("tuning")
     rows = [r for r in tuning.get("table") or [] if known(r.get("score"))]
@@ -321,7 +321,8 @@ def _search(saved, told, most=10):
         return None
     states = [str(r.get("state")) for r in tuning["table"]]
     counts = [f"{count(states.count(s))} {s}" for s in ("done", "dropped", "failed", "stopped", "lost") if s in states]
-    text = [f"{count(len(states))} configurations were tried: {listed(counts)}. {str(tuning.get('stopped_because') or '').capitalize()}"]
+    text = [f"{count(len(states))} configurations were tried: {listed(counts)}."]
+    text += [f"The search ended because {tuning['stopped_because']}."] if tuning.get("stopped_because") else []
     text += [f"The space was searched by {tuning.get('sampler')}, with the seed {tuning.get('seed')}."]
     text += [*(s for s in told.how_sure if "A search tried" in s), saved.result("choice").get("told")]
     note = "Dropped: clearly behind the best on the folds it had seen, so that its other folds were not computed."

@@ -45,7 +45,7 @@ def features_of(recipe, data, split):
 
     return split.development_data(data).frame[feature_names(data, recipe.drop)]
 
-# %% ../../nbs/50_production/16_model_choice.ipynb #d400581b
+# %% ../../nbs/50_production/16_model_choice.ipynb #2cb2eab6
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ModelChoice(Result):
     "Which model a run keeps. One row for the tuned model, one for the best of the others."
@@ -69,6 +69,10 @@ class ModelChoice(Result):
     def is_tuned(self):
         "Whether the tuned model is the one that is kept."
         return self.chosen == self.tuned
+
+    def label(self, model):
+        "What to call a model of the choice."
+        return str(self.table.set_index("model").loc[model, "label"])
 
     def summary(self):
         return {"chosen": self.chosen, "state": self.state, "difference": self.difference, "optimism": self.optimism}
@@ -130,12 +134,11 @@ def _choice(comparison, chosen, tuned, untuned, state, advantage, optimism, *, p
     )  # fmt: skip
     return dataclasses.replace(choice, told=choice.sentence)
 
-# %% ../../nbs/50_production/16_model_choice.ipynb #10b3323a
+# %% ../../nbs/50_production/16_model_choice.ipynb #72abc8bf
 @patch(as_prop=True)
 def sentence(self: ModelChoice):
     "The choice in two or three plain sentences."
-    labels = self.table.set_index("model")["label"]
-    ours, theirs, score = f"the tuned model ({labels[self.tuned]})", labels[self.untuned], self.metric.replace("_", "-")
+    ours, theirs, score = f"the tuned model ({self.label(self.tuned)})", self.label(self.untuned), self.metric.replace("_", "-")
     if self.state == "failed":
         return f"The tuned model could not be judged on all folds, so {theirs} is kept."
     if math.isnan(self.apparent):
@@ -146,19 +149,19 @@ def sentence(self: ModelChoice):
         return f"{_capital(ours)} is better than {theirs} by {figures}. It is kept."
     if self.state == "worse":
         return f"{_capital(ours)} is worse than {theirs}: {figures}. {theirs} is kept."
-    why = "as the recipe prefers it" if self.is_tuned else "as the simpler one"
-    return f"{_capital(ours)} and {theirs} are tied: {figures}, which may be chance. {_capital(labels[self.chosen])} is kept, {why}."
+    why = "as the recipe prefers it" if self.is_tuned else "as the one that needed no search"
+    return f"{_capital(ours)} and {theirs} are tied: {figures}, which may be chance. {_capital(self.label(self.chosen))} is kept, {why}."
 
 
 def _capital(text):
     return text[:1].upper() + text[1:]
 
-# %% ../../nbs/50_production/16_model_choice.ipynb #cb961eed
+# %% ../../nbs/50_production/16_model_choice.ipynb #1bfdbc18
 @patch
 def of(self: ModelChoice, comparison):
     "`comparison` with the chosen model as its best, and the tuned one under its label."
     table = comparison.table.copy()
-    table.loc[table["model"] == self.tuned, "label"] = self.table.set_index("model").loc[self.tuned, "label"]
+    table.loc[table["model"] == self.tuned, "label"] = self.label(self.tuned)
     return dataclasses.replace(comparison, table=table, best=self.chosen)
 
 # %% ../../nbs/50_production/16_model_choice.ipynb #3af05452

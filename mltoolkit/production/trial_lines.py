@@ -49,12 +49,13 @@ def _cut(text):
     width = shutil.get_terminal_size((120, 24)).columns - 1
     return text if len(text) <= width else text[: width - 3] + "..."
 
-# %% ../../nbs/50_production/18_trial_lines.ipynb #87203d7b
+# %% ../../nbs/50_production/18_trial_lines.ipynb #36737241
 def trial_line(live):
     "One line about a search under way, from what `mlt.tune` gives to `watch`."
     states = live.table()["state"].value_counts()
     counts = [f"{int(states[state])} {state}" for state in ("done", "dropped", "failed", "lost") if states.get(state, 0)]
-    parts = [f"{int(sum(states.get(s, 0) for s in _OVER))} trials" + (f" ({', '.join(counts)})" if counts else ""), best_text(live.best)]
+    n = int(sum(states.get(state, 0) for state in _OVER))
+    parts = [f"{n} trial{'s' * (n != 1)}" + (f" ({', '.join(counts)})" if counts else ""), best_text(live.best)]
     parts += [f"{live.time_left} left"] if live.time_left and live.share < 1 else []
     return f"[{min(1.0, live.share):4.0%}] " + "; ".join(part for part in parts if part)
 
