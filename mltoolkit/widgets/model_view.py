@@ -368,7 +368,7 @@ def bar_of(lab, items, *, run="Run", again="Run again"):
     save = button("Save to recipe", "save-open", kind="plain" if primary else "primary", disabled=blocked if state == "empty" else False)
     return tabs(items, lab.tab) + actions(press, save)
 
-# %% ../../nbs/70_widgets/50_model_view.ipynb #8c06edf8
+# %% ../../nbs/70_widgets/50_model_view.ipynb #ea8656f2
 def notices(lab):
     "What has to be known before a result is read, as a list."
     job, out = lab.job, []
@@ -395,7 +395,8 @@ def foot_of(lab, done=""):
     if job is not None and job.state == "running":
         return progress(job.share, job.note or "Starting", seconds=job.seconds, what=lab.what, stopping=job.stopping)
     if job is not None and job.state == "cancelled":
-        return progress(job.share, "Stopped", state="cancelled", seconds=job.seconds, what=lab.what)
+        word = getattr(lab, "ended_word", "Stopped.").rstrip(".")
+        return progress(job.share, word, state="cancelled", seconds=job.seconds, what=lab.what)
     if job is not None and job.state == "failed":
         return tag("span", f"{lab.what} failed.")
     making = lab.split_job is not None and lab.split_job.state == "running"

@@ -73,7 +73,7 @@ def _kept(self: TuningLab, plan):
     folder = str(plan["path"].parent)
     return {"resume" if plan["path"].exists() else "storage": folder, "store": self.given_store}
 
-# %% ../../nbs/70_widgets/58_tuning_lab.ipynb #1db3a4ce
+# %% ../../nbs/70_widgets/58_tuning_lab.ipynb #26fa787b
 SHOWN = ("table", "history", "races", "parameters", "configurations", "fold_losses", "best", "spent", "budget", "share", "time_left",
          "current", "message", "space", "metric", "scoring", "objectives", "n_folds", "task")  # fmt: skip
 
@@ -99,7 +99,7 @@ def _completed(study):
     if best is not None and table is not None and "lower" not in table.columns:
         study.table = table.assign(lower=math.nan, upper=math.nan)
         study.table.loc[table["trial"] == best[0], ["lower", "upper"]] = best[2], best[3]
-    if not hasattr(study, "fold_losses") and hasattr(study, "races"):
+    if not hasattr(study, "fold_losses") and "rung" in getattr(study, "races", ()):
         study.fold_losses = study.races[study.races["rung"] > 0][["trial", "fold", "loss"]]
     return study
 
@@ -311,7 +311,7 @@ def look(self: TuningLab):
             self.live, self.found = live, f"{many(len(rows), 'trial')} in {self.path}.{score}"
     self.refresh()
 
-# %% ../../nbs/70_widgets/58_tuning_lab.ipynb #7da7a27c
+# %% ../../nbs/70_widgets/58_tuning_lab.ipynb #7a02950a
 @patch
 def pictures(self: TuningLab):
     "The tabs of the pictures and the picture that is chosen, as Markup; drawn anew when it has changed and there is time for it."
@@ -349,7 +349,7 @@ def _draw(lab, study, family):
         "pareto": lambda: pictures.pareto_picture(study, **size),
     }  # fmt: skip
     drawn = picture_or_words(functions[lab.picture])
-    return Markup(re.sub(r'<g data-trial="(\d+)">', r'<g data-trial="\1" data-action="select" data-value="\1">', drawn))
+    return Markup(re.sub(r' data-trial="(\d+)"', r' data-trial="\1" data-action="select" data-value="\1"', str(drawn)))
 
 
 @patch(as_prop=True)
@@ -427,31 +427,26 @@ def final_code(self: TuningLab):
     except InputError as error:
         return f"# {error}\n"
 
-# %% ../../nbs/70_widgets/58_tuning_lab.ipynb #1ea3d4b2
+# %% ../../nbs/70_widgets/58_tuning_lab.ipynb #c37e4bb7
 @patch(as_prop=True)
 def code(self: TuningLab):
     "An expression over `data` (and `split`, `space`, where they were given) that gives the same Tuning."
-    return self._call({})
+    given = self.space_given if self.own_space is None else None
+    space = "space" if self.own_space is not None else pprint.pformat(given, width=100, sort_dicts=False).replace("\n", "\n    ")
+    parts = [self.data_text, f"split={self.split_code}"] if space == "None" else [self.data_text, space, self.split_code]
+    parts += [f"{name}={value!r}" for name, value in self.arguments().items()]
+    line = f"mlt.tune({', '.join(parts)})"
+    return line if len(line) <= 110 and "\n" not in line else "mlt.tune(\n" + "".join(f"    {part},\n" for part in parts) + ")"
 
 
 @patch(as_prop=True)
 def resume_code(self: TuningLab):
-    "The expression that goes on with the study that is kept."
+    "The keywords with which the call goes on with the study that is kept."
     if self.storage is not None:
-        return self._call({"storage": self.where} | ({"study_name": self.study_name} if self.study_name else {}))
-    return self._call({"resume": str(self.path.parent)})
+        return f"storage={self.where!r}" + (f", study_name={self.study_name!r}" if self.study_name else "")
+    return f"resume={str(self.path.parent)!r}"
 
-
-@patch
-def _call(self: TuningLab, more):
-    given = self.space_given if self.own_space is None else None
-    space = "space" if self.own_space is not None else pprint.pformat(given, width=100, sort_dicts=False).replace("\n", "\n    ")
-    parts = [self.data_text, f"split={self.split_code}"] if space == "None" else [self.data_text, space, self.split_code]
-    parts += [f"{name}={value!r}" for name, value in (self.arguments() | more).items()]
-    line = f"mlt.tune({', '.join(parts)})"
-    return line if len(line) <= 110 and "\n" not in line else "mlt.tune(\n" + "".join(f"    {part},\n" for part in parts) + ")"
-
-# %% ../../nbs/70_widgets/58_tuning_lab.ipynb #142dd81b
+# %% ../../nbs/70_widgets/58_tuning_lab.ipynb #fb3d54af
 @patch
 def recipe_parts(self: TuningLab):
     "Section -> values that this lab decides: the search, and the winner once there is one."
@@ -460,10 +455,10 @@ def recipe_parts(self: TuningLab):
         raise InputError("a recipe keeps a space as plain values", got="Python of your own", fix=fix)
     value = self.params
     tune = {name: value[name] for name in (*LIMITS, "price_per_hour", "sampler")}
-    tune |= {"families": list(value["families"]), "strategies": list(value["strategies"]), "ensemble": value["final"] == "ensemble"}
-    tune |= {"space": self.space_given if isinstance(self.space_given, dict) else None}
-    parts = {**ModelLab.recipe_parts(self), "train": {"scoring": value["scoring"]}, "tune": tune}
-    return parts
+    tune |= {"strategies": list(value["strategies"]), "ensemble": value["final"] == "ensemble"}
+    space = self.space_given or {}  # a space names its families
+    tune |= {"space": space, "families": [] if space else list(value["families"])}
+    return {**ModelLab.recipe_parts(self), "train": {"scoring": value["scoring"]}, "tune": tune}
 
 # %% ../../nbs/70_widgets/58_tuning_lab.ipynb #b4d9ebb9
 def _actions(lab):
@@ -492,7 +487,7 @@ def reset_space(self: TuningLab):
     self.drafts, self.controls["space"].value = {}, {}
     self.field_errors = {k: v for k, v in self.field_errors.items() if not k.startswith("space ")}
 
-# %% ../../nbs/70_widgets/58_tuning_lab.ipynb #129891d3
+# %% ../../nbs/70_widgets/58_tuning_lab.ipynb #1a81e26f
 @patch
 def regions(self: TuningLab):
     shown = lambda: self.tab == "result" and not self.saving and self.study is not None and self.split_error is None  # noqa: E731
@@ -517,7 +512,8 @@ def foot_text(lab):
     if result is None:
         return lab.found if lab.job is None else ""
     because = str(getattr(result, "stopped_because", "") or "")
-    return f"{many(len(result.table), 'trial')}. {because[:1].upper() + because[1:]}".strip()
+    counted = many(len(result.table), "trial")
+    return f"{counted}. {because[:1].upper() + because[1:].rstrip('.')}." if because else counted
 
 
 @patch

@@ -139,7 +139,7 @@ def study_notices(lab):
         return [notice("The study is intact.", f"Its trials are in {lab.where}.", "plain", " ", new)]
     return []
 
-# %% ../../nbs/70_widgets/56_tuning_view.ipynb #af101a68
+# %% ../../nbs/70_widgets/56_tuning_view.ipynb #c7691750
 SPENT = {"wall_s": "time", "cpu_s": "CPU time", "fits": "fits", "trials": "trials", "money": "money"}
 
 
@@ -149,7 +149,7 @@ def facts_html(lab):
     if study is None:
         return ""
     rows = rows_of(study)
-    parts = [best_html(lab, study, rows), budget_html(study), *current_html(lab, study, rows)]
+    parts = [best_html(lab, study, rows), budget_html(study, running=lab.state == "running"), *current_html(lab, study, rows)]
     counts = counts_of(rows)
     return tag("div", *parts, tag("p", counts, class_="mlt-rows") if counts else None, class_="mlt-facts")
 
@@ -167,12 +167,12 @@ def best_html(lab, study, rows):
     return tag("div", tag("h5", "Best" if not lab.shows_board else "Best so far"), figure, tag("p", words, class_="mlt-rows"), link)
 
 
-def budget_html(study):
-    "A bar for every limit, what was spent without one, and the time left."
+def budget_html(study, *, running=True):
+    "A bar for every limit, what was spent without one, and the time left while it is `running`."
     spent, budget = dict(getattr(study, "spent", None) or {}), dict(getattr(study, "budget", None) or {})
     bars = [_limit(kind, label, spent.get(kind), budget[kind]) for kind, label in SPENT.items() if is_known(budget.get(kind))]
     bare = [_amount(kind, spent[kind]) for kind in ("fits", "cpu_s") if is_known(spent.get(kind)) and not is_known(budget.get(kind))]
-    left = getattr(study, "time_left", None)
+    left = getattr(study, "time_left", None) if running else None
     left = time_text(left) if is_known(left) else left or ""
     more = [tag("p", f"Time left: {left}", class_="mlt-rows")] if left else []
     return tag("div", tag("h5", "Budget"), *bars, tag("p", ", ".join(bare), class_="mlt-rows") if bare else None, *more)
@@ -362,7 +362,7 @@ def picture_or_words(function, *args, **keywords):
         got = f" There are {error.got} so far." if error.got else ""
         return tag("p", f"No picture yet: {error.rule.rstrip('.')}.{got}", class_="mlt-none")
 
-# %% ../../nbs/70_widgets/56_tuning_view.ipynb #57cc6dd4
+# %% ../../nbs/70_widgets/56_tuning_view.ipynb #a0db069f
 def detail_html(lab):
     "The card of the selected trial."
     row = next((r for r in rows_of(lab.study) if str(int(r["trial"])) == lab.selected), None)
@@ -377,7 +377,7 @@ def detail_html(lab):
     folds = tag("div", tag("h5", "Fold by fold"), folds_of_trial(lab, row), class_="mlt-panel")
     title = str(row.get("label") or f"Trial {row['trial']}").partition(", ")[0]
     beside = tag("span", f"trial {int(row['trial'])}" + (f", {row['origin']}" if row.get("origin") else ""), class_="mlt-dim")
-    return card(title, said, tag("div", first, figures, folds, class_="mlt-panels"), code_fold(lab, row), beside=beside)
+    return card(title, said, tag("div", first, figures, folds, class_="mlt-panels mlt-trial"), code_fold(lab, row), beside=beside)
 
 
 def _telling(configuration):
@@ -393,7 +393,8 @@ def figure_pairs(lab, row):
     pairs += [("behind the best", score_text(row.get("difference"), sign=True)), ("95 % interval of it", behind)]
     known = lambda name, text: text(row[name]) if is_known(row.get(name)) and row[name] else ""  # noqa: E731
     pairs += [("gap on shared folds", score_text(row.get("gap"), sign=True)), ("in standard errors", known("z", "{:.1f}".format))]
-    pairs += [("fit, all folds", time_text(row.get("seconds"))), ("CPU time", time_text(row.get("cpu_seconds")))]
+    whole = "fit, all folds" if row["state"] == "done" else "fit, judged folds"
+    pairs += [(whole, time_text(row.get("seconds"))), ("CPU time", time_text(row.get("cpu_seconds")))]
     pairs += [("predict 1,000 rows", time_text(row.get("predict_seconds"))), ("size", known("size", lambda n: f"{n / 1e6:.2f} MB"))]
     pairs += [("iterations (median)", known("n_iter", "{:.0f}".format)), ("worker", str(row.get("worker") or ""))]
     return [(term, value) for term, value in pairs if value not in ("", "nan", "None")]
@@ -431,15 +432,15 @@ def code_fold(lab, row):
     title = tag("summary", "The same pipeline without mltoolkit")
     return tag("div", tag("details", title, code_block(text), class_="mlt-fold", data_key="trial-code"), class_="mlt-folds")
 
-# %% ../../nbs/70_widgets/56_tuning_view.ipynb #2a7dc3cc
+# %% ../../nbs/70_widgets/56_tuning_view.ipynb #af7282f9
 def code_panel(lab):
     "The Code tab."
     lead = "# split: what `split=` was given\n" if lab.uses_given_split else ""
     lead += "# space: what `space=` was given\n" if lab.own_space is not None else ""
     more = []
     if lab.study_exists:
-        more += [sentences("The study is kept in a file. This goes on with it, here or in another process:")]
-        more += [code_block(lab.resume_code + "\n")]
+        words = "The study is kept. With this in the call, here or in another process, it goes on:"
+        more += [sentences(words), code_block(f"{lab.resume_code}\n")]
     if lab.result is not None:
         more += [sentences("The final estimator is plain scikit-learn. Fitted on all rows that are not locked:"),
                  code_block("model = tuning.best_model\n"), _final_code(lab)]  # fmt: skip
