@@ -49,7 +49,7 @@ def test_version_and_help(command):
     assert command("--version") == (0, f"mltoolkit {__version__}\n", "")
     for words in ((), ("--help",)):
         code, out, err = command(*words)
-        assert code == 0 and all(name in out for name in ("demo", "run", "runs", "profile", "lab", "app")) and not err
+        assert code == 0 and all(name in out for name in ("demo", "run", "runs", "profile", "tune", "lab", "app")) and not err
 
 
 @pytest.mark.parametrize(
