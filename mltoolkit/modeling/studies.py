@@ -34,7 +34,7 @@ from .workers import gone, keep_beating, present, worker_name
 # %% auto #0
 __all__ = ['ATTEMPTS', 'Study', 'open_study']
 
-# %% ../../nbs/30_modeling/55_studies.ipynb #13e93804
+# %% ../../nbs/30_modeling/55_studies.ipynb #83eaa27c
 class Study:
     "One worker's access to a study. Made by `open_study`; use it as a context manager or `close` it."
 
@@ -44,37 +44,49 @@ class Study:
         self.name, self.worker, self.grace_s, self.beat_s = optuna_study.study_name, worker_name(), grace_s, min(5.0, grace_s / 10)
         self._storage, self._id, self._own = optuna_study._storage, optuna_study._study_id, own
         self._mine, self._rows, self._ids, self._choices = set(), {}, {}, {}
-        self._seen, self._odd, self._beats = {}, {}, 0
+        self._seen, self._odd, self._beats, self._beat_at = {}, {}, 0, -math.inf
         self._stop, self._thread = threading.Event(), None
         self.began = float(self._reach(lambda: self.optuna.user_attrs.get("began") or time.time()))
         present[self.worker] = self
 
-    def _reach(self, function, *arguments):
-        "Call a function of the storage, quietly and patiently."
-        fix = f"The study {self.name!r} is intact. Resume with storage={self.public_url!r}, study_name={self.name!r}."
-        with quiet():
-            return persist(function, *arguments, cancel=self.cancel, fix=fix)
+# %% ../../nbs/30_modeling/55_studies.ipynb #3b6296da
+@patch
+def _reach(self: Study, function, *arguments):
+    "Call a function of the storage, quietly and patiently."
+    fix = f"The study {self.name!r} is intact. Resume with storage={self.public_url!r}, study_name={self.name!r}."
+    with quiet():
+        return persist(function, *arguments, cancel=self.cancel, fix=fix)
 
-    def _frozen(self, states=None):
-        return self._reach(lambda: self._storage.get_all_trials(self._id, deepcopy=False, states=states))
 
-    @contextlib.contextmanager
-    def batch(self):
-        "Where the storage can, what is written inside is written at once at the end."
-        batch = getattr(getattr(self._storage, "_backend", None), "batch", contextlib.nullcontext)
-        with batch():
-            yield
+@patch
+def _frozen(self: Study, states=None):
+    return self._reach(lambda: self._storage.get_all_trials(self._id, deepcopy=False, states=states))
 
-    def __repr__(self):
-        return f"Study({self.name!r}, {self.public_url}, {len(self.trials()):,} trials)"
 
-    def __enter__(self):
-        return self
+@patch
+@contextlib.contextmanager
+def batch(self: Study):
+    "Where the storage can, what is written inside is written at once at the end."
+    batch = getattr(getattr(self._storage, "_backend", None), "batch", contextlib.nullcontext)
+    with batch():
+        yield
 
-    def __exit__(self, *exc):
-        self.close()
+# %% ../../nbs/30_modeling/55_studies.ipynb #782e144c
+@patch
+def __repr__(self: Study):
+    return f"Study({self.name!r}, {self.public_url}, {len(self.trials()):,} trials)"
 
-# %% ../../nbs/30_modeling/55_studies.ipynb #293edd48
+
+@patch
+def __enter__(self: Study):
+    return self
+
+
+@patch
+def __exit__(self: Study, *exc):
+    self.close()
+
+# %% ../../nbs/30_modeling/55_studies.ipynb #dd159577
 @patch
 def ask(self: Study, fixed=None, *, origin=None):
     "The next trial to run, an Optuna trial: one that waits, or a new one (`fixed`: values for parameters, by name)."
@@ -89,7 +101,7 @@ def ask(self: Study, fixed=None, *, origin=None):
         if not self._doubled(number):
             return self._reach(self._trial, number)
 
-
+# %% ../../nbs/30_modeling/55_studies.ipynb #8247956b
 @patch
 def _add(self: Study, state, attributes, system=None):
     "Make a trial in one step; returns its number."
@@ -124,7 +136,7 @@ def _set_draw(self: Study, trials, number):
     if draw != number:
         self._storage.set_trial_system_attr(self._ids[number], "draw", draw)
 
-# %% ../../nbs/30_modeling/55_studies.ipynb #c151e21a
+# %% ../../nbs/30_modeling/55_studies.ipynb #698f44a9
 @patch
 def _take(self: Study):
     "Take a waiting trial; its number, or None where there is none."
@@ -145,7 +157,7 @@ def _take(self: Study):
         return frozen.number
     return None
 
-
+# %% ../../nbs/30_modeling/55_studies.ipynb #eab789f2
 @patch
 def _doubled(self: Study, number):
     "Give up a trial if an earlier one has the same key."
@@ -166,7 +178,7 @@ def _set(self: Study, number, **attributes):
             if value is not None:
                 self._reach(self._storage.set_trial_user_attr, self._ids[number], name, plain_values(value))
 
-
+# %% ../../nbs/30_modeling/55_studies.ipynb #8ce83e71
 @patch
 def _drain(self: Study, trial_id):
     "Read on past what this worker wrote to a trial that was finished by another; journals complain once for each line."
@@ -178,7 +190,7 @@ def _drain(self: Study, trial_id):
         except UpdateFinishedTrialError:
             continue
 
-# %% ../../nbs/30_modeling/55_studies.ipynb #ff8adaef
+# %% ../../nbs/30_modeling/55_studies.ipynb #a5cb9e15
 @patch
 def report(self: Study, trial, fold, value):
     "Note the value of a fold. False where the trial is no longer this worker's."
@@ -190,7 +202,7 @@ def note(self: Study, trial, **attributes):
     "Write attributes of a running trial. False where the trial is no longer this worker's."
     return self._written(lambda i: self._set(self._number(trial), **attributes), trial)
 
-
+# %% ../../nbs/30_modeling/55_studies.ipynb #4a61707f
 @patch
 def _number(self: Study, trial):
     number = trial if isinstance(trial, int) else trial.number
@@ -211,7 +223,7 @@ def _written(self: Study, function, trial):
         self._drain(trial_id)
         return False
 
-# %% ../../nbs/30_modeling/55_studies.ipynb #ef0d86a4
+# %% ../../nbs/30_modeling/55_studies.ipynb #c6e686ba
 @patch
 def tell(self: Study, trial, state, values=None, attrs=None, **more):
     """End a trial in one of the states 'done', 'dropped', 'failed', 'stopped'. False where another worker has ended it.
@@ -234,7 +246,7 @@ def tell(self: Study, trial, state, values=None, attrs=None, **more):
     self._mine.discard(number)
     return taken
 
-
+# %% ../../nbs/30_modeling/55_studies.ipynb #df5ec5be
 @patch
 def _end(self: Study, trial_id, number, state, values, attrs):
     "Write attributes and state; right when it is repeated after trouble."
@@ -259,7 +271,7 @@ def _after(self: Study, frozen, state, values):
             raise
         self.exhausted = "every point of the grid was tried"
 
-# %% ../../nbs/30_modeling/55_studies.ipynb #f4737ac7
+# %% ../../nbs/30_modeling/55_studies.ipynb #de423b98
 @patch
 def enqueue(self: Study, configuration, origin="default", **attributes):
     "Queue a configuration (dict of parameters); its number, or None where the study already has it."
@@ -279,7 +291,7 @@ def resume_stopped(self: Study):
     stopped = [t for t in self._frozen() if trial_row(t)["state"] == "stopped" and "_doubles" not in t.user_attrs]
     return [n for t in stopped if (n := self._retry(t)) is not None]
 
-
+# %% ../../nbs/30_modeling/55_studies.ipynb #c8a302ad
 @patch
 def _retry(self: Study, frozen):
     "Queue the configuration of a trial once more, unless that was done; the new number, or None."
@@ -292,7 +304,7 @@ def _retry(self: Study, frozen):
     kept |= {"state": "waiting", "origin": "retry", "retry_of": frozen.number, "attempt": attempt, "_key": key}
     return self._add("WAITING", kept, {"fixed_params": fixed} if fixed else None)  # nothing was drawn yet: it draws now
 
-# %% ../../nbs/30_modeling/55_studies.ipynb #46bd1d0f
+# %% ../../nbs/30_modeling/55_studies.ipynb #ee6b4b7c
 ATTEMPTS = 3  # how often a trial is begun whose workers die
 
 
@@ -312,7 +324,7 @@ def claim_lost(self: Study):
             again.append(self._retry(frozen))
     return [number for number in again if number is not None]
 
-
+# %% ../../nbs/30_modeling/55_studies.ipynb #743a32fe
 @patch
 def _dead(self: Study, frozen, beats):
     "Whether the worker of a running trial is dead."
@@ -334,7 +346,7 @@ def _for_long(self: Study, number, seconds=5.0):
     "Whether this was asked about the trial for some seconds."
     return time.monotonic() - self._odd.setdefault(number, time.monotonic()) > seconds
 
-# %% ../../nbs/30_modeling/55_studies.ipynb #87cf430d
+# %% ../../nbs/30_modeling/55_studies.ipynb #5f96552a
 @patch
 def _lose(self: Study, frozen):
     "End a trial whose worker is gone; the number of its retry, or None where another worker was quicker."
@@ -353,12 +365,12 @@ def _lose(self: Study, frozen):
         return None
     return self._retry(self._storage.get_trial(number)) if attempt < ATTEMPTS else None
 
-
+# %% ../../nbs/30_modeling/55_studies.ipynb #ac718a3d
 @patch
 def beat(self: Study):
     "Say that this worker is alive. A thread of the study does so every few seconds while it has a trial."
-    if self.shared and self._mine:
-        self._beats += 1
+    if self.shared and self._mine and time.monotonic() - self._beat_at >= self.beat_s / 2:
+        self._beats, self._beat_at = self._beats + 1, time.monotonic()
         with quiet():
             self._storage.set_study_system_attr(self._id, f"beat:{self.worker}", self._beats)
 
@@ -369,7 +381,7 @@ def _start_beating(self: Study):
         self._thread = threading.Thread(target=keep_beating, args=(weakref.ref(self), self._stop, self.beat_s), daemon=True)
         self._thread.start()
 
-# %% ../../nbs/30_modeling/55_studies.ipynb #f69af137
+# %% ../../nbs/30_modeling/55_studies.ipynb #ab0d446f
 @patch
 def trials(self: Study):
     "All trials as plain dicts with `trial`, `state`, `values`, `params`, `reports` and the attributes (None where not known)."
@@ -397,7 +409,7 @@ def table(self: Study):
         frame[name] = pd.to_numeric(frame[name]) - self.began
     return frame
 
-
+# %% ../../nbs/30_modeling/55_studies.ipynb #184d1c7d
 @patch
 def close(self: Study):
     "End this worker's part: trials it has left are marked as stopped. The study stays."
@@ -412,7 +424,7 @@ def close(self: Study):
     if self._own and engine is not None:
         engine.dispose()
 
-# %% ../../nbs/30_modeling/55_studies.ipynb #e174628e
+# %% ../../nbs/30_modeling/55_studies.ipynb #17e7cfea
 def open_study(storage=None, name="study", *, directions=("minimize",), sampler=None, about=None, path=None, resume=None,
                grace_s=60.0, cancel=None):  # fmt: skip
     """Begin, resume or join a study; returns a `Study`.
@@ -424,26 +436,25 @@ def open_study(storage=None, name="study", *, directions=("minimize",), sampler=
     own = storage is None or isinstance(storage, (str, os.PathLike))
     opened, text, shared = open_storage(storage, path=path)
     about = plain_values({"format": 1, **(about or {})})
-    arguments = {"sampler": sampler, "storage": opened}
-
-    def begin():
-        "(Optuna study, whether it was made now)."
-        import optuna
-
-        with quiet():
-            if resume is not True:
-                with contextlib.suppress(optuna.exceptions.DuplicatedStudyError):
-                    pruner = optuna.pruners.NopPruner()
-                    return optuna.create_study(study_name=name, directions=list(directions), pruner=pruner, **arguments), True
-            return optuna.load_study(study_name=name, pruner=optuna.pruners.NopPruner(), **arguments), False
-
     try:
-        found, created = persist(begin, cancel=cancel, fix=f"Check {text}.")
+        found, created = persist(_begun, name, opened, sampler, directions, resume, cancel=cancel, fix=f"Check {text}.")
     except KeyError:
         raise _no_study(name, opened, text) from None
     study = Study(found, storage=text, shared=shared, about=about, created=created, grace_s=grace_s, cancel=cancel, own=own)
     _agree(study, directions, resume)
     return study
+
+# %% ../../nbs/30_modeling/55_studies.ipynb #47fc81a4
+def _begun(name, opened, sampler, directions, resume):
+    "(Optuna study, whether it was made now)."
+    import optuna
+
+    arguments = {"study_name": name, "storage": opened, "sampler": sampler, "pruner": optuna.pruners.NopPruner()}
+    with quiet():
+        if resume is not True:
+            with contextlib.suppress(optuna.exceptions.DuplicatedStudyError):
+                return optuna.create_study(directions=list(directions), **arguments), True
+        return optuna.load_study(**arguments), False
 
 
 def _no_study(name, opened, text):

@@ -350,7 +350,7 @@ def test_a_configuration_that_kills_its_workers_is_left_alone(storage):
 
 @pytest.mark.parametrize("storage", ["memory", "journal"], indirect=True)
 def test_workers_elsewhere_are_judged_by_their_beat(storage):
-    there = open_study(storage, "far", about=ABOUT)
+    there = open_study(storage, "far", about=ABOUT, grace_s=0.3)
     there.worker = "elsewhere/17/0a1b2c3d-99-ffffff"
     draw(there)
     there._stop.set()
@@ -531,7 +531,8 @@ def test_a_trial_is_a_few_lines_of_the_journal(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("url", ["redis://ann:s3cret@127.0.0.1:9/0", "postgresql://ann:s3cret@127.0.0.1:9/x", "sqlite:////no/such/folder/s.db"])
-def test_an_address_that_cannot_be_reached(url):
+def test_an_address_that_cannot_be_reached(url, monkeypatch):
+    monkeypatch.setattr(storages, "OPENING", (0.05, 0.05))
     if url.startswith("redis"):
         pytest.importorskip("redis")
     start_ = time.monotonic()
