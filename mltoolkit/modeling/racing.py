@@ -25,24 +25,26 @@ def clustered_gap(losses, leader, blocks):
     variance = n_blocks / (n_blocks - 1) * float(sums @ sums) / len(difference) ** 2
     return gap, variance**0.5, n_blocks
 
-# %% ../../nbs/30_modeling/29_racing.ipynb #32f020ae
+# %% ../../nbs/30_modeling/29_racing.ipynb #70db307e
 MIN_BLOCKS = 5
 
 
-def behind(losses, leader, blocks, *, z=3.0):
+def behind(losses, leader, blocks, *, z=3.0, left=1.0):
     """Where a candidate stands against the leader, from the losses (n,) of both on the same rows, as a dict.
 
     gap, standard_error, z: by how much and how many standard errors it is behind, by the judgement that speaks more clearly against it;
     difference: the plain mean of `losses - leader`; beaten: whether it is out. `blocks`: a code a row. `z=None`: never out.
+    `left`: the share of the rows still to come, where only these rows count; 1: they stand for many more.
     """
     plain = clustered_gap(losses, leader, blocks)
     cut = clustered_gap(np.minimum(losses, np.max(leader)), leader, blocks)
     gap, error, n_blocks = max((plain, cut), key=lambda g: g[0] / g[1] if g[1] else np.inf)
+    error = error * left**0.5
     out = z is not None and n_blocks >= MIN_BLOCKS and gap > 1e-12 and gap > z * error
     return {"gap": gap, "standard_error": error, "z": gap / error if error else np.inf * np.sign(gap) if gap else 0.0,
             "difference": plain[0], "beaten": bool(out)}  # fmt: skip
 
-# %% ../../nbs/30_modeling/29_racing.ipynb #8d0c2667
+# %% ../../nbs/30_modeling/29_racing.ipynb #5c43ffcb
 def beaten(losses, blocks, *, z=3.0, keep=()):
     """Who is dropped: a list of dicts model, gap, standard_error, z (how many standard errors), leader; the worst first.
 
@@ -60,12 +62,12 @@ def beaten(losses, blocks, *, z=3.0, keep=()):
     return found[:spare]
 
 
-def checked_z(race):
-    "The number of standard errors that `race` asks for: False is None, True and 'auto' are 3."
+def checked_z(race, auto=3.0):
+    "The number of standard errors that `race` asks for: False is None, True and 'auto' are `auto`."
     if race is None or race is False:
         return None
     if race is True or (isinstance(race, str) and race == "auto"):
-        return 3.0
+        return auto
     if isinstance(race, (int, float, np.number)) and race > 0:
         return float(race)
     raise InputError("`race` must be True, False, 'auto' or a number of standard errors", got=repr(race), fix="Write e.g. `race=3`.")

@@ -26,7 +26,7 @@ from .racing import behind
 from .validation import prediction_columns
 
 # %% auto #0
-__all__ = ['LARGE', 'PART', 'KEPT_BYTES', 'FoldDone', 'Judged', 'judge_fold', 'Judge']
+__all__ = ['RACE_Z', 'LARGE', 'PART', 'KEPT_BYTES', 'FoldDone', 'Judged', 'judge_fold', 'Judge']
 
 # %% ../../nbs/30_modeling/56_trials.ipynb #0534718a
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +108,8 @@ def judge_fold(data, fold, rest, prepared=None, *, alone=True, size=False):
     fitted = fit_predict(data, fold, rest, prepared, train_score=False, alone=alone, size=size)
     return fitted, (prepared.cpu_seconds if prepared is not None else 0.0)
 
-# %% ../../nbs/30_modeling/56_trials.ipynb #e6271acd
+# %% ../../nbs/30_modeling/56_trials.ipynb #98188151
+RACE_Z = 2.0  # standard errors behind the leader at which a trial is dropped
 LARGE, PART = 50_000, 1 / 8  # training rows of a fold above which a part of them is tried first, and that part
 KEPT_BYTES = 1_000_000_000  # of prepared folds that are kept
 
@@ -121,7 +122,7 @@ class Judge:
     rows to try first, or None. `size`: whether fitted pipelines are weighed. `on_fold(FoldDone)` is called after every fold.
     """
 
-    def __init__(self, fit_data, split, data, *, metric=None, z=3.0, store=None, executor=None, n_jobs=1, random_state=0,
+    def __init__(self, fit_data, split, data, *, metric=None, z=RACE_Z, store=None, executor=None, n_jobs=1, random_state=0,
                  subsample="auto", size=False, work=None, kept_bytes=KEPT_BYTES, cancel=None, on_fold=None):  # fmt: skip
         self.metric, self.z, self.size, self.cancel, self.on_fold = metric_of(metric, fit_data.task), z, size, cancel, on_fold
         by_row = self.metric.by_row and self.metric.name != "cost"
@@ -348,7 +349,7 @@ def _arrays(rows):
         return [rows[name].to_numpy() for name in rows.columns]
     return [rows.data, rows.indices] if hasattr(rows, "indices") else [np.asarray(rows)] if rows is not None else []
 
-# %% ../../nbs/30_modeling/56_trials.ipynb #7690cd8d
+# %% ../../nbs/30_modeling/56_trials.ipynb #c1e6988b
 @patch
 def _rival(self: Judge, run):
     "The trial to compare with, or None."
@@ -373,7 +374,8 @@ def _standing(self: Judge, run, rung):
     if rival is None or any(r not in rival.losses for r in shared):
         return None, {}
     own, best = (np.concatenate([r.losses[k] for k in shared]) for r in (run, rival))
-    told = behind(own, best, self._codes(tuple(shared)), z=self.z)
+    left = 1 - len(own) / sum(len(rows) for r, rows in self.rows.items() if r) if rung and run.todo else 1.0
+    told = behind(own, best, self._codes(tuple(shared)), z=self.z if run.todo else None, left=left)
     found = {"leader": rival.number, "leader_loss": float(best.mean()), "z": min(told["z"], 1e6), "dropped": told["beaten"]}
     return rival, told | found
 

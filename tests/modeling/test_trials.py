@@ -202,7 +202,7 @@ def test_a_trial_can_be_stopped_between_folds():
 
 
 def test_a_part_of_the_rows_goes_first_and_drops_only_who_is_clearly_behind():
-    ends, folds, oof = judged([logistic(1.0), logistic(1e-6), logistic(0.9)], subsample=0.25, look=lambda j: j.oof([0]))
+    ends, folds, oof = judged([logistic(1.0), logistic(1e-6), logistic(1.2)], subsample=0.25, look=lambda j: j.oof([0]))
     assert [e.rung for e in folds if e.trial == 0] == [0, 1, 2, 3, 4] and folds[0].n_train == len(FITS.folds[folds[1].fold - 1][0]) // 4
     assert (ends[1].state, ends[1].folds, ends[1].losses) == ("dropped", 0, ()) and "rows of the first fold" in ends[1].reason
     assert ends[1].value > ends[0].value and ends[2].state == "done" and len(ends[0].losses) == 4 and oof["t0"].notna().all()
@@ -265,3 +265,36 @@ def test_the_same_trials_give_the_same_reports():
     runs = [judged([logistic(C) for C in (1.0, 1e-6, 0.3)]) for _ in range(2)]
     told = [[(e.trial, e.state, e.value, e.losses, e.gap, e.z) for e in ends] for ends, _, _ in runs]
     assert repr(told[0]) == repr(told[1])
+
+
+def test_what_is_left_decides_how_sure_one_must_be():
+    rng = np.random.default_rng(0)
+    best = rng.random(200)
+    own = best + 0.1 + rng.standard_normal(200)
+    usual, half = behind(own, best, np.arange(200)), behind(own, best, np.arange(200), left=0.25)
+    assert half["standard_error"] == pytest.approx(usual["standard_error"] / 2) and half["z"] == pytest.approx(2 * usual["z"])
+    assert half["difference"] == usual["difference"]
+
+
+def test_the_rule_for_what_is_left_is_right_about_the_end():
+    "Of two equal candidates each is ahead at the end half of the time; who is `z` behind comes back as often as a normal variable says."
+    rng, z, back, dropped = np.random.default_rng(1), 1.0, 0, 0
+    for _ in range(600):
+        own, best = rng.random((2, 100))
+        stand = behind(own[:40], best[:40], np.arange(40), z=z, left=0.6)
+        if stand["beaten"]:
+            dropped += 1
+            back += own.mean() < best.mean()
+    assert dropped > 50 and back / dropped < 0.2  # a normal variable is beyond one deviation in 16 % of cases, and these are at least there
+
+
+def test_a_trial_that_ran_all_folds_is_done_however_far_behind():
+    ends, folds, _ = judged([logistic(1.0), logistic(0.05)], z=1e-9)
+    assert all(not e.dropped for e in folds if e.rung == 4)
+    with Judge(FITS, SPLIT, DATA, z=2.0) as judge:
+        judge.z = None
+        for n, C in enumerate((1.0, 1e-6)):
+            judge.start(n, logistic(C))
+        while (event := judge.next()) is not None:
+            last = event
+    assert last.state == "done" and last.folds == 4
