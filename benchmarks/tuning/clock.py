@@ -10,7 +10,12 @@ def cpu_seconds():
     return sum(u.ru_utime + u.ru_stime for u in used)
 
 
-def on_cpu_time():
-    "From here on `time.time()` goes on with the CPU-seconds of this process. To be called before anything copies the function."
-    began, used = time.time(), cpu_seconds()
-    time.time = lambda: began + cpu_seconds() - used
+def on_cpu_time(*names):
+    "From here on these functions of `time` go on with the CPU-seconds of this process. To be called before anything copies them."
+    for name in names or ("time",):
+        setattr(time, name, _going_on(getattr(time, name)()))
+
+
+def _going_on(began):
+    used = cpu_seconds()
+    return lambda: began + cpu_seconds() - used

@@ -96,7 +96,7 @@ def families(table):
 
 def work(contestant, X, y, held, budget_s, seed):
     "(CPU-seconds, wall seconds, probabilities, configurations, what else is told)"
-    began, start = time.perf_counter(), cpu_seconds()
+    began, start = time.monotonic(), cpu_seconds()
     if contestant in OURS:
         options = {"ensemble": True} if contestant == "mltoolkit_ensemble" else {}
         model, tried, told = by_mltoolkit(X, y, held, budget_s, seed, **options)
@@ -111,7 +111,7 @@ def work(contestant, X, y, held, budget_s, seed):
         typed = as_categories(X, ~held)
         predict, tried = (peers.PEERS | peers.VARIANTS)[contestant](typed[~held].reset_index(drop=True), y[~held], budget_s, seed)
         new, told = typed[held].reset_index(drop=True), {}
-    return cpu_seconds() - start, time.perf_counter() - began, predict, new, tried, told
+    return cpu_seconds() - start, time.monotonic() - began, predict, new, tried, told
 
 
 def small(X, y, held):
@@ -157,7 +157,9 @@ def main(argv=None):
     parser.add_argument("--cold", action="store_true", help="without the small run before")
     given = parser.parse_args(argv)
     warnings.simplefilter("ignore")
-    if given.contestant not in OURS:
+    if given.contestant in OURS:
+        on_cpu_time("perf_counter")  # what a fit is expected to take is measured with this
+    else:
         import peers
 
         if given.contestant in peers.TAKES_WALL_SECONDS:

@@ -57,7 +57,7 @@ def by_optuna(data, split, configurations, seed, families):
     space = default_space("binary", families=families, n_rows=len(X), n_columns=X.shape[1])
 
     def objective(trial):
-        pipeline = space.pipeline(configurations[trial.number], X, task="binary", random_state=seed)
+        pipeline = space.pipeline(configurations[trial.number], X, task="binary", random_state=seed, early_stopping=True)
         return -cross_val_score(pipeline, X, y, cv=folds, scoring="neg_log_loss", error_score="raise").mean()
 
     start = cpu_seconds()
