@@ -223,9 +223,9 @@ def plot_races(tuning, ax=None, *, order="score", most=20, dark=False):
     ax.grid(visible=False)
     return ax
 
-# %% ../../nbs/60_plots/34_tuning_charts.ipynb #b6e362af
+# %% ../../nbs/60_plots/34_tuning_charts.ipynb #0c45ff58
 def plot_pareto_front(tuning, x=None, y=None, ax=None, *, most=8, dark=False):
-    "Two figures of the finished trials, the front joined and its first `most` named. Default: score over prediction time."
+    "Two figures of the finished trials, the front joined and its first `most` trials numbered. Default: score over prediction time."
     points, default = curves.pareto_points(tuning, x, y), curves.pareto_objectives(tuning)
     names = (x or default[0], y or default[1])
     labels = [curves.objective_label(tuning, name) for name in names]
@@ -240,12 +240,12 @@ def plot_pareto_front(tuning, x=None, y=None, ax=None, *, most=8, dark=False):
     ax.scatter(others["x"], others["y"], s=24, color=colors["bar"], linewidth=0, zorder=2)
     ax.scatter(front["x"], front["y"], s=48, color=colors["accent"], linewidth=0, zorder=3)
     for r in front.head(most).itertuples():
-        name = _cut(f"{r.trial}: {r.label}", 28)
-        ax.annotate(name, (r.x, r.y), xytext=(7, 5), textcoords="offset points", fontsize=8.5, color=colors["ink"])
+        ax.annotate(f"trial {r.trial}", (r.x, r.y), xytext=(7, 5), textcoords="offset points", fontsize=8.5, color=colors["ink"])
     if points["x"].min() > 0 and points["x"].max() / points["x"].min() > 5:
         ax.set_xscale("log")
-    ax.margins(x=0.12, y=0.12)
-    ax.set(xlabel=labels[0], ylabel=labels[1])
+    ax.margins(x=0.12)
+    low, high = curves.score_limits(points["y"], low=curves._smaller_is_better(tuning, names[1]))
+    ax.set(xlabel=labels[0], ylabel=labels[1], ylim=(low - 0.08 * (high - low), high + 0.08 * (high - low)))
     return ax
 
 # %% ../../nbs/60_plots/34_tuning_charts.ipynb #c8411b88

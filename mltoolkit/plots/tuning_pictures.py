@@ -164,7 +164,7 @@ def _parallel_axis(x, top, floor, axis, room, *, last, first):
         out += _line(x - 2, y, x + 2, y, "dim") + text(x + 5 * side, y + 3.5, words, size=10, anchor="start" if last else "end")
     return out
 
-# %% ../../nbs/60_plots/36_tuning_pictures.ipynb #0210311c
+# %% ../../nbs/60_plots/36_tuning_pictures.ipynb #0605287c
 def importance_picture(tuning, *, family=None, most=12, width=420, row=24, title="", highlight=None):
     "Importance of each parameter with its interval, from a `ParameterImportance`, or of a search (PED-ANOVA). highlight: a parameter."
     found = tuning
@@ -188,7 +188,7 @@ def importance_picture(tuning, *, family=None, most=12, width=420, row=24, title
     body = drawn.partition("</title>")[2].removesuffix("</svg>")
     return svg.svg(body + below, width=width, height=height + 10 + 14 * len(words), title=title, fluid=True)
 
-
+# %% ../../nbs/60_plots/36_tuning_pictures.ipynb #99eab4c8
 _MEASURES = {"fanova": "share of the variance of the losses", "ped_anova": "share of the importance for being among the best"}
 
 
