@@ -1,14 +1,20 @@
 "A study in a real PostgreSQL server: four worker processes, one of them killed in the middle; a server that restarts."
 
 import json
+import os
 import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import optuna
 import pytest
 from test_studies import ABOUT, dashboard, draw, fetched, judge, killed, no_trial_lost_or_doubled, start, states
 
 from mltoolkit.core import InputError
 from mltoolkit.modeling.studies import open_study
+from mltoolkit.modeling.trial_rows import trial_row
 from mltoolkit.modeling.workers import gone
 
 psycopg = pytest.importorskip("psycopg")
@@ -100,3 +106,27 @@ def test_the_dashboard_on_the_same_database(database):
         judge(study)
         with dashboard(database.replace("postgresql://", "postgresql+psycopg://")) as address:
             assert [s["study_name"] for s in fetched(f"{address}/api/studies")["study_summaries"]] == ["shown"]
+
+
+def test_four_workers_of_tune_share_one_search(database, tmp_path):
+    command = [sys.executable, str(Path(__file__).with_name("tune_worker.py")), database, str(tmp_path / "fits.sqlite")]
+
+    def begin(trials, *more):
+        quiet = os.environ | {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
+        return subprocess.Popen([*command, str(trials), *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=quiet)
+
+    victim = begin(4, "hang")
+    assert victim.stdout.readline() == "in the middle\n", victim.stderr.read()
+    victim.send_signal(signal.SIGKILL)
+    victim.wait()
+    others = [begin(4) for _ in range(3)]
+    for worker in others:
+        assert worker.wait(timeout=180) == 0, worker.stderr.read()
+    study = optuna.load_study(study_name="shared", storage=database.replace("postgresql://", "postgresql+psycopg://"))
+    rows = [trial_row(t) for t in study.trials]
+    lost = [r["trial"] for r in rows if r["state"] == "lost"]
+    assert len(lost) == 1 and [r["retry_of"] for r in rows if r["retry_of"] is not None] == lost
+    assert {r["state"] for r in rows} <= {"done", "lost", "stopped"} and sum(r["state"] == "done" for r in rows) >= 8
+    assert len({r["worker"] for r in rows}) == 4
+    judged = [json.dumps(r["configuration"], sort_keys=True) for r in rows if r["state"] == "done" and not r.get("same_as")]
+    assert len(judged) == len(set(judged)) and json.dumps(rows[lost[0]]["configuration"], sort_keys=True) in judged
