@@ -87,7 +87,7 @@ def grid_point(space, index, points=POINTS):
         found[name] = values[at]
     return found
 
-# %% ../../nbs/30_modeling/53_samplers.ipynb #d8f3216b
+# %% ../../nbs/30_modeling/53_samplers.ipynb #b100150a
 class GridSampler(BaseSampler):
     "Optuna sampler that goes through the grid points of a Space, each once, in an order that follows from `random_state`."
 
@@ -116,23 +116,24 @@ class GridSampler(BaseSampler):
         self._chosen[trial.number] = grid_point(self.space, int(self.order[place]), self.points)
 
     def infer_relative_search_space(self, study, trial):
-        return {}
+        return {}  # every value is asked for by itself
 
     def sample_relative(self, study, trial, search_space):
         return {}
 
     def sample_independent(self, study, trial, param_name, param_distribution):
-        found = self._chosen.get(trial.number, {})
-        name = param_name if param_name in found else param_name.partition(" ")[0]
-        value = found.get(name)
-        if name in found and param_distribution._contains(param_distribution.to_internal_repr(value)):
-            return value
-        from optuna.samplers import RandomSampler
-
-        return RandomSampler(seed=trial_seed(0, trial.number)).sample_independent(study, trial, param_name, param_distribution)
+        return _grid_value(self._chosen.get(trial.number, {}), study, trial, param_name, param_distribution)
 
     def after_trial(self, study, trial, state, values):
         self._chosen.pop(trial.number, None)
+
+# %% ../../nbs/30_modeling/53_samplers.ipynb #aeb7286b
+def _grid_value(found, study, trial, name, distribution):
+    "The value of the chosen grid point `found` for a parameter, or a random one."
+    plain = name if name in found else name.partition(" ")[0]
+    if plain in found and distribution._contains(distribution.to_internal_repr(found[plain])):
+        return found[plain]
+    return _random(trial_seed(0, trial.number)).sample_independent(study, trial, name, distribution)
 
 # %% ../../nbs/30_modeling/53_samplers.ipynb #dbcba2dc
 SAMPLERS = {

@@ -151,7 +151,7 @@ def test_a_family_that_is_not_installed(monkeypatch):
 
     find = candidates.importlib.util.find_spec
     monkeypatch.setattr(candidates.importlib.util, "find_spec", lambda name: None if name == "lightgbm" else find(name))
-    assert "lightgbm" not in default_space().families
+    assert "lightgbm" not in default_space().families and default_space().defaults(2)[1]["family"] == "hgb"
     with pytest.raises(InputError, match="pip install"):
         as_space("lightgbm")
 
@@ -159,23 +159,24 @@ def test_a_family_that_is_not_installed(monkeypatch):
 def test_the_built_in_space():
     for task in ("binary", "multiclass", "regression"):
         space = default_space(task, n_rows=3_000)
-        assert {"lightgbm", "hgb", "extra_trees"} < set(space.families) and {"logistic", "ridge"} & set(space.families)
+        assert {"lightgbm", "extra_trees", "random_forest"} < set(space.families) and {"logistic", "ridge"} & set(space.families)
         assert space.task == task and len(space.defaults(7)) == 7
-        firsts = [c["family"] for c in space.defaults(len(space.families))]
-        assert sorted(firsts) == sorted(space.families)  # one of each before the second of any
+        assert [c["family"] for c in space.defaults(2)] == ["lightgbm", "ridge" if task == "regression" else "logistic"]
+        assert {c["family"] for c in space.defaults()} == set(space.families)
         for configuration in space.defaults():
             assert space.complete(configuration) == configuration
-    assert default_space("binary", n_columns=1).families["hgb"].keys() == FAMILIES["hgb"]["binary"].keys() - {"max_features"}
-    small, large = (default_space("binary", n_rows=n).families["hgb"] for n in (400, 400_000))
+    only = default_space("binary", families="hgb", n_columns=1)
+    assert only.families["hgb"].keys() == FAMILIES["hgb"]["binary"].keys() - {"max_features"}
+    small, large = (default_space("binary", families=["hgb"], n_rows=n).families["hgb"] for n in (400, 400_000))
     assert small["max_leaf_nodes"].high < large["max_leaf_nodes"].high and small["min_samples_leaf"].high < large["min_samples_leaf"].high
     assert suited("learning_rate", Float(0, 1), 10) == Float(0, 1) and suited("num_leaves", Int(3, 9), None) == Int(3, 9)
 
 
 def test_defaults_stay_inside_a_space_that_was_narrowed():
-    space = Space.from_plain({"hgb": {"learning_rate": [0.2, 0.3], "max_leaf_nodes": [20, 30]}, "extra_trees": {"criterion": "gini"}}).validate()
+    space = Space.from_plain({"hgb": {"learning_rate": [0.2, 0.3], "max_leaf_nodes": [20, 30]}, "decision_tree": {"criterion": "gini"}}).validate()
     found = space.defaults()
     assert all(0.2 <= c["hgb.learning_rate"] <= 0.3 and 20 <= c["hgb.max_leaf_nodes"] <= 30 for c in found if c["family"] == "hgb")
-    assert sum(c["family"] == "extra_trees" for c in found) == 1  # two that fall together
+    assert sum(c["family"] == "hgb" for c in found) == 2  # two of three that fall together
     both = Space(families=space.families, strategies=("none", "smote"))
     assert [c["strategy"] for c in both.defaults()] == ["none"] * len(found) + ["smote"] * len(found)
     assert space.complete({"family": "knn", "strategy": "smote"}) == space.complete({})
@@ -185,7 +186,8 @@ def test_suggest_asks_for_the_parameters_of_one_family():
     space = default_space()
     for configuration in sampled(space, 20):
         family = configuration["family"]
-        assert set(configuration) == {"family", "strategy", *(f"{family}.{name}" for name in space.families[family])}
+        encoding = {"lightgbm.encoding"} if family == "lightgbm" else set()
+        assert set(configuration) == {"family", "strategy", *(f"{family}.{name}" for name in space.families[family])} | encoding
         assert space.suggest(FixedTrial(configuration)) == configuration
         for name, dimension in space.families[family].items():
             value = configuration[f"{family}.{name}"]
@@ -202,7 +204,7 @@ def test_a_space_edited_while_a_study_goes_on():
     space = default_space("binary", families=["logistic", "extra_trees"])
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0, multivariate=True, group=True, n_startup_trials=5))
     changes = [space, space.edited(extra_trees=None), space.edited(logistic={"C": [1, 5]}, extra_trees={"criterion": Choice("gini")}),
-               space.edited(strategies=("none", "smote"), extra_trees={"min_samples_leaf": [3, 5], "max_features": Choice(0.1, 0.2)})]  # fmt: skip
+               space.edited(strategies=("none", "smote"), extra_trees={"min_samples_leaf": [3, 5], "max_features": [0.1, 0.2]})]  # fmt: skip
     for now in [*changes, *changes]:
         for _ in range(6):
             trial = study.ask()
@@ -306,7 +308,7 @@ def test_boosting_is_judged_with_early_stopping_and_refitted_without(family):
     name = ROUNDS[family]
     assert final[-1].get_params()[name] == rounds and not isinstance(final[-1], EarlyStopped) and not final[-1].get_params().get("early_stopping")
     if family != "hgb_early":
-        assert space.pipeline(configuration, X)[-1].get_params()[name] == 200  # 10 / 0.05
+        assert space.pipeline(configuration, X)[-1].get_params()[name] == 100  # 10 / 0.1
     own = Space(families={family: {name: Int(5, 9)}}).validate()
     assert own.pipeline(own.defaults(1)[0], X, early_stopping=True)[-1].get_params()[name] in range(5, 10)
     study = optuna.create_study()
@@ -327,7 +329,7 @@ def test_strategies_and_early_stopping(family, strategy):
     assert np.isfinite(judged.predict_proba(X)).all() and np.isfinite(final.predict_proba(X)).all()
     assert "EarlyStopped" not in str(final)
     if strategy == "balanced_bagging":  # its members repeat rows
-        assert rounds_of(judged) is None and judged[-1].estimator.n_estimators == 200
+        assert rounds_of(judged) is None and judged[-1].estimator.n_estimators == 100
     else:
         assert rounds_of(judged) < 1000
     if strategy in ("smote", "random_under"):  # the split comes before the sampler
