@@ -73,7 +73,7 @@ class Judged:
     note: str = ""
     rungs: tuple = ()  # dicts: fold, rung, loss, leader, leader_loss, gap, standard_error, z, dropped
 
-# %% ../../nbs/30_modeling/56_trials.ipynb #fe725d49
+# %% ../../nbs/30_modeling/56_trials.ipynb #f87f0716
 class _Trial:
     "What the Judge knows of a trial: its pipeline in two parts, what is left to do, what was found."
 
@@ -97,7 +97,7 @@ class _Trial:
         parts = [values for rung, values in self.losses.items() if rung] or list(self.losses.values())
         return sum(float(v.sum()) for v in parts) / sum(map(len, parts)) if parts else float("nan")
 
-
+# %% ../../nbs/30_modeling/56_trials.ipynb #ae633981
 def judge_fold(data, fold, rest, prepared=None, *, alone=True, size=False):
     "(Fitted of one fold of a FitData, CPU-seconds of the shared part in it). Runs in a worker."
     last = rest.steps[-1][1] if hasattr(rest, "steps") else rest
@@ -108,12 +108,12 @@ def judge_fold(data, fold, rest, prepared=None, *, alone=True, size=False):
     fitted = fit_predict(data, fold, rest, prepared, train_score=False, alone=alone, size=size)
     return fitted, (prepared.cpu_seconds if prepared is not None else 0.0)
 
-# %% ../../nbs/30_modeling/56_trials.ipynb #98188151
+# %% ../../nbs/30_modeling/56_trials.ipynb #c44cd186
 RACE_Z = 2.0  # standard errors behind the leader at which a trial is dropped
 LARGE, PART = 50_000, 1 / 8  # training rows of a fold above which a part of them is tried first, and that part
 KEPT_BYTES = 1_000_000_000  # of prepared folds that are kept
 
-
+# %% ../../nbs/30_modeling/56_trials.ipynb #4c32f503
 class Judge:
     """Judges pipelines over the folds of a FitData, several at once where there are workers.
 
@@ -141,7 +141,7 @@ class Judge:
         self._charged, self._stack = set(), ExitStack()
         self._stack.enter_context(held_threads())
 
-# %% ../../nbs/30_modeling/56_trials.ipynb #efa8b78c
+# %% ../../nbs/30_modeling/56_trials.ipynb #3df2c6fa
 @patch
 def _with_part(self: Judge, data, subsample):
     "The FitData, with the small part of the first fold added as its last fold where that pays."
@@ -156,7 +156,7 @@ def _with_part(self: Judge, data, subsample):
     self.rungs = {0: len(data.folds) + 1} | self.rungs
     return replace(data, folds=(*data.folds, (part, valid)))
 
-
+# %% ../../nbs/30_modeling/56_trials.ipynb #871981d4
 @patch
 def _ready(self: Judge):
     "The executor, opened when the first fit needs it."
@@ -188,7 +188,7 @@ def __enter__(self: Judge):
 def __exit__(self: Judge, kind, *_):
     self.close(kill=kind is not None)
 
-# %% ../../nbs/30_modeling/56_trials.ipynb #980d02ac
+# %% ../../nbs/30_modeling/56_trials.ipynb #f2058263
 @patch
 def start(self: Judge, trial, pipeline, label=""):
     "Take on the unfitted `pipeline` as trial number `trial`. Its folds are run while `next` is called."
@@ -210,7 +210,7 @@ def n_workers(self: Judge):
     "How many fits run side by side."
     return self._ready().n_workers
 
-
+# %% ../../nbs/30_modeling/56_trials.ipynb #cdb5aff9
 @patch
 def next(self: Judge, timeout=None):
     "The next FoldDone or Judged; None if there is none within `timeout` seconds (None: wait), or nothing to do."
@@ -232,7 +232,7 @@ def next(self: Judge, timeout=None):
         elif until is not None and time.monotonic() >= until:
             return None
 
-# %% ../../nbs/30_modeling/56_trials.ipynb #5f2760f9
+# %% ../../nbs/30_modeling/56_trials.ipynb #0607de79
 @patch
 def _pump(self: Judge):
     "Begin what there is room for, unless something is there to be reported."
@@ -251,7 +251,7 @@ def _stored(self: Judge, run, rung):
     key = fit_key(self.key, *self.data.folds[self.rungs[rung] - 1], text, self.data.task)
     return key, self.store.get(key)
 
-
+# %% ../../nbs/30_modeling/56_trials.ipynb #60ca859e
 @patch
 def _begin(self: Judge, run):
     rung = run.todo[0]
@@ -276,7 +276,7 @@ def _begin(self: Judge, run):
     self.under_way[at] = key
     workers.start(at, judge_fold, self.shared, fold, run.rest, *more, alone=workers.alone, size=self.size)
 
-# %% ../../nbs/30_modeling/56_trials.ipynb #7a0f9497
+# %% ../../nbs/30_modeling/56_trials.ipynb #33227b68
 @patch
 def _finish(self: Judge, at, result):
     "A call has ended: a prepared fold, or a fit."
@@ -305,11 +305,11 @@ def _finish(self: Judge, at, result):
                        **found)  # fmt: skip
     self._record(run, rung, self.store.put(record), max(0.0, fitted.cpu_seconds - shared) + fresh, False)
 
-
+# %% ../../nbs/30_modeling/56_trials.ipynb #f575e416
 def _said(error):
     return error.rule if isinstance(error, RunError) else f"{type(error).__name__}: {str(error).strip()[:200]}"
 
-# %% ../../nbs/30_modeling/56_trials.ipynb #dadecb25
+# %% ../../nbs/30_modeling/56_trials.ipynb #2cf809f9
 @patch
 def _was_charged(self: Judge, place):
     "Whether the cost of a prepared fold was counted before; it counts from now on."
@@ -330,7 +330,7 @@ def _forget(self: Judge):
             self.executor.drop(self.prepared.pop(at))
             self._charged.discard(at)
 
-
+# %% ../../nbs/30_modeling/56_trials.ipynb #d8fcfd6d
 @patch
 def _bytes(self: Judge, at):
     "How many bytes a prepared fold takes; for one on a cluster an estimate."
@@ -349,7 +349,7 @@ def _arrays(rows):
         return [rows[name].to_numpy() for name in rows.columns]
     return [rows.data, rows.indices] if hasattr(rows, "indices") else [np.asarray(rows)] if rows is not None else []
 
-# %% ../../nbs/30_modeling/56_trials.ipynb #c1e6988b
+# %% ../../nbs/30_modeling/56_trials.ipynb #07b4dddd
 @patch
 def _rival(self: Judge, run):
     "The trial to compare with, or None."
@@ -365,7 +365,7 @@ def leader(self: Judge):
     found = self.best or max((r for r in self.trials.values() if r.folds), key=lambda r: (r.folds, -r.number), default=None)
     return None if found is None else (found.number, found.mean)
 
-
+# %% ../../nbs/30_modeling/56_trials.ipynb #549967aa
 @patch
 def _standing(self: Judge, run, rung):
     "Where a trial stands on the rows that it and the leader saw: (leader, dict), or (None, {})."
@@ -439,14 +439,14 @@ def _take(self: Judge, run, rung, record):
     y = self.data.y[self.data.folds[self.rungs[rung] - 1][1]]
     run.losses[rung] = row_losses(y, record.prediction, self.raced, self.data.task)
 
-# %% ../../nbs/30_modeling/56_trials.ipynb #ffbf6644
+# %% ../../nbs/30_modeling/56_trials.ipynb #adece0e2
 @patch
 def stop(self: Judge, trial, reason="stopped"):
     "End a trial before its time; a fit that is under way is kept in the store. Reported by `next`."
     if self.trials[trial].ended is None:
         self._end(self.trials[trial], "stopped", reason)
 
-
+# %% ../../nbs/30_modeling/56_trials.ipynb #3f136374
 @patch
 def _end(self: Judge, run, state, reason, rival=None, told=None):
     score = self._score(run, state, rival, told or {}) if state in ("done", "dropped") else float("nan")
@@ -474,7 +474,7 @@ def _rung(event):
     names = ("fold", "rung", "loss", "leader", "leader_loss", "gap", "standard_error", "z", "dropped")
     return {name: getattr(event, name) for name in names}
 
-# %% ../../nbs/30_modeling/56_trials.ipynb #1fcf4bbe
+# %% ../../nbs/30_modeling/56_trials.ipynb #eab3f860
 @patch
 def _settle(self: Judge, run, state):
     "Keep the losses of the leader and of running trials only."
@@ -486,7 +486,7 @@ def _settle(self: Judge, run, state):
     if self.store.path is not None:  # the store has the predictions
         run.records = {rung: replace(r, prediction=None) if r.key else r for rung, r in run.records.items()}
 
-
+# %% ../../nbs/30_modeling/56_trials.ipynb #e03ca586
 @patch
 def _score(self: Judge, run, state, rival, told):
     "The metric over all rows of a trial that is done; of a dropped one, the leader's plus the difference on the rows both saw."

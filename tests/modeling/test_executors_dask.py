@@ -92,3 +92,22 @@ def test_without_the_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(InputError, match=r"pip install 'mltoolkit\[dask\]'"):
         quiet(table(), ["logistic"], executor="dask")
+
+
+def test_trials_on_a_cluster_are_those_of_this_process(cluster):
+    import mltoolkit as mlt
+    from mltoolkit.modeling.candidates import make_pipeline_for
+    from mltoolkit.modeling.trials import Judge
+    from mltoolkit.modeling.validation import prepared_data
+
+    data = table()
+    split = mlt.split(data, n_splits=3)
+    fit_data, found = prepared_data(data, split, data.features), []
+    for executor in (None, cluster.scheduler_address):
+        with Judge(fit_data, split, data, z=None, executor=executor) as judge:
+            for n, C in enumerate((0.1, 1.0)):
+                judge.start(n, make_pipeline_for("logistic", fit_data.X).set_params(model__C=C))
+            while judge.running:
+                judge.next(timeout=30)
+            found.append(judge.oof([0, 1]))
+    pd.testing.assert_frame_equal(*found, check_exact=True)
