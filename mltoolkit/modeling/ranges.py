@@ -273,8 +273,8 @@ _LINEAR = {
     "naive_bayes": _tasks(CLASSES, var_smoothing=Float(1e-4, 1, log=True)),
 }
 
-# %% ../../nbs/30_modeling/49_ranges.ipynb #b989bedd
-_COLUMNS = dict.fromkeys(CLASSES, Choice("sqrt", 0.2, 0.4, 0.7)) | {"regression": Float(0.1, 1.0)}
+# %% ../../nbs/30_modeling/49_ranges.ipynb #7acb9e3e
+_COLUMNS = dict.fromkeys(CLASSES, Choice("sqrt", 0.15, 0.3, 0.7)) | {"regression": Float(0.1, 1.0)}
 _FOREST = {"n_estimators": Choice(100), "min_samples_leaf": Int(1, 50, log=True)}
 _STEP = Float(0.03, 0.3, log=True)
 _PULL = Float(0.1, 100, log=True)
@@ -322,7 +322,7 @@ def suited(name, dimension, n_rows):
         high = min(max(n_rows // 40, 20), 500)
     return Int(dimension.low, max(high, dimension.low), dimension.log, dimension.step)
 
-# %% ../../nbs/30_modeling/49_ranges.ipynb #7b702e7d
+# %% ../../nbs/30_modeling/49_ranges.ipynb #0fcc8ae4
 _NAMES = {
     "hgb": {"leaves": "max_leaf_nodes", "smallest": "min_samples_leaf", "pull": "l2_regularization", "columns": "max_features"},
     "lightgbm": {"leaves": "num_leaves", "smallest": "min_child_samples", "pull": "reg_lambda", "columns": "colsample_bytree"},
@@ -339,10 +339,10 @@ def _boosting(family, *, leaves, smallest=10, pull=10.0, columns=0.5, **more):
 
 
 def _boostings(family):
-    return [_boosting(family, leaves=8, smallest=20), _boosting(family, leaves=3), _boosting(family, leaves=31, smallest=20, pull=3.0)]
+    return [_boosting(family, leaves=8, smallest=20), _boosting(family, leaves=4, pull=3.0), _boosting(family, leaves=31, smallest=20)]
 
-# %% ../../nbs/30_modeling/49_ranges.ipynb #bdb2a171
-_RANDOM = [_boosting("lightgbm", leaves=31, columns=1.0, extra_trees=True), _boosting("lightgbm", leaves=15, extra_trees=True)]
+# %% ../../nbs/30_modeling/49_ranges.ipynb #43a10028
+_RANDOM = [_boosting("lightgbm", leaves=leaves, columns=columns, extra_trees=True) for leaves, columns in ((31, 1.0), (15, 1.0), (15, 0.5))]
 _LEAF_5 = {"n_estimators": 100, "min_samples_leaf": 5, "max_features": "sqrt", "criterion": "log_loss"}
 DEFAULTS = {
     "logistic": [{"C": 0.1}, {"C": 1.0}, {"C": 0.02}],
@@ -352,23 +352,24 @@ DEFAULTS = {
     "knn": [{"n_neighbors": 50, "weights": "distance", "p": 1}, {"n_neighbors": 50, "weights": "uniform", "p": 2}],
     "naive_bayes": [{"var_smoothing": 0.1}],
     "decision_tree": [{"max_depth": 5, "min_samples_leaf": 20, "criterion": "gini"}],
-    "random_forest": [_LEAF_5, _LEAF_5 | {"max_features": 0.4}],
-    "extra_trees": [_LEAF_5, _LEAF_5 | {"min_samples_leaf": 2}, _LEAF_5 | {"max_features": 0.7}],
+    "random_forest": [_LEAF_5 | {"max_features": 0.3}, _LEAF_5 | {"min_samples_leaf": 2}],
+    "extra_trees": [_LEAF_5, _LEAF_5 | {"min_samples_leaf": 2}, _LEAF_5 | {"max_features": 0.7, "min_samples_leaf": 3}],
     "hgb": _boostings("hgb"),
     "hgb_early": _boostings("hgb"),
-    "lightgbm": [_RANDOM[0], *_boostings("lightgbm")[1:], _RANDOM[0] | {"encoding": "dense"}, _RANDOM[1]],
+    "lightgbm": [_RANDOM[0], _boostings("lightgbm")[1], _RANDOM[1] | {"encoding": "dense"}, _boostings("lightgbm")[0], _RANDOM[2]],
     "xgboost": _boostings("xgboost"),
-    "balanced_forest": [{"max_features": 0.4, "min_samples_leaf": 5}],
+    "balanced_forest": [{"max_features": 0.3, "min_samples_leaf": 5}],
     "balanced_bagging": [{"n_estimators": 30}],
     "easy_ensemble": [{"n_estimators": 10}],
     "rus_boost": [{"n_estimators": 100, "learning_rate": 0.1}],
 }  # fmt: skip
 
-# %% ../../nbs/30_modeling/49_ranges.ipynb #fe123d3b
+# %% ../../nbs/30_modeling/49_ranges.ipynb #7f001021
 ORDER = (
-    ("lightgbm", 0), ("logistic", 0), ("ridge", 0), ("hgb", 0), ("lightgbm", 1), ("logistic_l1", 0), ("elastic_net", 0), ("xgboost", 0),
-    ("extra_trees", 0), ("lightgbm", 3), ("hgb", 1), ("lightgbm", 2), ("logistic", 1), ("xgboost", 1), ("extra_trees", 1), ("hgb", 2),
-    ("random_forest", 0), ("lightgbm", 4), ("logistic_l1", 1), ("xgboost", 2), ("logistic", 2), ("extra_trees", 2), ("random_forest", 1),
+    ("lightgbm", 0), ("logistic", 0), ("ridge", 0), ("hgb", 0), ("logistic_l1", 0), ("lightgbm", 1), ("xgboost", 0), ("hgb", 1),
+    ("logistic_l1", 1), ("elastic_net", 0), ("extra_trees", 0), ("lightgbm", 2), ("lightgbm", 3), ("logistic", 1), ("xgboost", 1),
+    ("extra_trees", 1), ("random_forest", 0), ("lightgbm", 4), ("hgb", 2), ("extra_trees", 2), ("xgboost", 2), ("logistic", 2),
+    ("random_forest", 1),
 )  # fmt: skip
 
 
