@@ -317,7 +317,7 @@ def tune(
     search = command.search_of(source, table, options, params=parse_params(param), n_jobs=n_jobs, random_state=seed)
     _tune(search, out, place | {"study": study})
 
-# %% ../nbs/90_cli.ipynb #d775e276
+# %% ../nbs/90_cli.ipynb #5637a6c9
 def _tune(search, out, place):
     from mltoolkit.modeling.storages import public_url
     from mltoolkit.production.trial_lines import TrialLines
@@ -329,7 +329,7 @@ def _tune(search, out, place):
         tuning = run_search(search, out, watch=lines, **place)
     except (Cancelled, RunError) as error:
         go_on = [word for word in _typed if word not in ("--resume", "--worker")] + ["--worker" if place["worker"] else "--resume"]
-        error.add_note(f"Go on with: {own_name()} {' '.join(shlex.quote(public_url(word)) for word in go_on)}")
+        error.add_note(f"Go on with: {own_name()} {' '.join(shlex.quote(public_url(word) if '://' in word else word) for word in go_on)}")
         raise
     finally:
         lines.close()
