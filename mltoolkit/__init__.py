@@ -18,6 +18,7 @@ _HOME = {
     "mltoolkit.modeling.splitting": ["Split", "split"],
     "mltoolkit.modeling.comparison": ["Comparison", "compare"],
     "mltoolkit.modeling.tuning": ["Tuning", "tune"],
+    "mltoolkit.modeling.nested": ["NestedTuning", "nested_tune"],
     "mltoolkit.modeling.sentinel": ["LeakageCheck", "check_leakage"],
     "mltoolkit.modeling.learning": ["LearningCurve", "learning_curve"],
     "mltoolkit.modeling.imbalance": ["ImbalanceStudy", "compare_imbalance"],

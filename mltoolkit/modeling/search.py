@@ -105,21 +105,23 @@ def races_table(rows):
     "The rows of races as a DataFrame."
     return pd.DataFrame([{c: row.get(c, np.nan) for c in RACE} for row in rows], columns=list(RACE))
 
-# %% ../../nbs/30_modeling/58_search.ipynb #eb0d262d
+# %% ../../nbs/30_modeling/58_search.ipynb #ad41d61c
 class Search:
     """The loop of a study. Everything happens in the thread that calls `run`.
 
     `study`, `judge`, `space`, `ledger`, `plateau`: what it holds together. `metric`: of the score. `X`: the table that pipelines are
-    built for. `objectives`: names of further ones; `cost`: (cost_fp, cost_fn) for the objective 'cost'. `in_time`: folds follow time.
+    built for. `objectives`: names of further ones; `cost`: (cost_fp, cost_fn) for the objective 'cost'. `in_time`: folds follow time. `refit`, `members`:
+    for how many trials a last fit on all rows must be kept back.
     """
 
     same_reasons, same_configurations, look_around_s = 3, 25, 5.0
 
     def __init__(self, *, study, judge, space, ledger, metric, X, task, n_folds, plateau=None, random_state=0, objectives=(), cost=None,
-                 in_time=False, blocks=None, refit=True, keep_families=False, watch=None, progress=None, cancel=None):  # fmt: skip
+                 in_time=False,
+                 blocks=None, refit=True, members=1, watch=None, progress=None, cancel=None):  # fmt: skip
         self.study, self.judge, self.space, self.ledger, self.plateau, self.metric = study, judge, space, ledger, plateau, metric
         self.X, self.task, self.n_folds, self.random_state, self.in_time = X, task, n_folds, random_state, in_time
-        self.objectives, self.cost, self.blocks, self.refit, self.keep_families = tuple(objectives), cost, blocks, refit, keep_families
+        self.objectives, self.cost, self.blocks, self.refit, self.members = tuple(objectives), cost, blocks, refit, members
         self.watch, self.progress, self.cancel = watch, progress, cancel
         self.rows, self.races, self.under_way, self.known, self.again = {}, [], {}, {}, set()
         self.reasons, self.closed, self.repeats, self.message = {}, {}, 0, "the search begins"
@@ -340,7 +342,7 @@ def _attributes(row):
 
 _TOLD = ("folds", "score", "gap", "standard_error", "z", "leader", "reason", "seconds", "cpu_seconds", "predict_seconds", "size", "n_iter")
 
-# %% ../../nbs/30_modeling/58_search.ipynb #791ea6f7
+# %% ../../nbs/30_modeling/58_search.ipynb #bca94a67
 @patch
 def further(self: Search, judged):
     "The further objectives of a trial that ran all folds."
@@ -382,10 +384,15 @@ def count_failure(self: Search, row):
 @patch
 def affords(self: Search, trial=None):
     "Whether the budget has room for the next fold of a trial, and for the last fit of all."
-    expected = self.judge.expected(trial)
-    leader = self.rows.get(self.leader, {})
-    last = 1.3 * (leader.get("seconds") or 0.0) / max(1, leader.get("folds") or 1) if self.refit else 0.0
-    return self.ledger.allows(expected + last, expected + last)
+    expected = self.judge.expected(trial) + (self.last_fit(self.ranked()[: self.members]) if self.refit else 0.0)
+    return self.ledger.allows(expected, expected)
+
+
+@patch
+def last_fit(self: Search, trials, times=1):
+    "Seconds that fitting some trials on all development rows is likely to take, `times` over."
+    rows = [self.rows[n] for n in trials]
+    return times * sum(1.3 * (row.get("seconds") or 0.0) / max(1, row.get("folds") or 1) for row in rows)
 
 
 @patch(as_prop=True)

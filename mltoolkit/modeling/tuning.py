@@ -287,7 +287,7 @@ def call(self: Tuning):
 _USUAL = {"sampler": ("tpe",), "race": ("auto",), "ensemble": (False,), "calibrate": ("auto",), "patience": ("auto",), "random_state": (0,),
           "drop": ((), [], {}, None), "objectives": ((), [], None), "strategies": (("none",), ["none"])}  # fmt: skip
 
-# %% ../../nbs/30_modeling/60_tuning.ipynb #aa9b8487
+# %% ../../nbs/30_modeling/60_tuning.ipynb #8c09eec7
 def tune(data, space=None, split=None, scoring=None, *, families=None, strategies=("none",), objectives=(), cost_fp=None, cost_fn=None,
          budget_s=60, budget_cpu_s=None, budget_fits=None, budget_trials=None, budget_money=None, price_per_hour=None, sampler="tpe",
          race="auto", ensemble=False, calibrate="auto", refit=True, resume=None, storage=None, study_name=None, store=None,
@@ -337,7 +337,7 @@ def tune(data, space=None, split=None, scoring=None, *, families=None, strategie
         search = Search(study=study, judge=judge, space=space, ledger=ledger, metric=metric, X=fit_data.X, task=task,
                         n_folds=len(split.folds), plateau=as_plateau(patience, budget), random_state=random_state, objectives=objectives,
                         cost=(cost_fp, cost_fn), in_time=split.kind == "time", blocks=_blocks(data, split), refit=refit,
-                        keep_families=bool(ensemble), watch=watch, progress=tracker.progress, cancel=cancel)  # fmt: skip
+                        members=_members(ensemble), watch=watch, progress=tracker.progress, cancel=cancel)  # fmt: skip
         stack.callback(lambda: judge.close(kill=bool(judge.running)))
         why = search.run(_first(space, warm_start, task))
         told = _concluded(search, data, split, why, ensemble=ensemble, calibrate=calibrate, n_resamples=n_resamples)
@@ -357,7 +357,7 @@ def tune(data, space=None, split=None, scoring=None, *, families=None, strategie
         tracker.progress(1.0, why)
     return found
 
-# %% ../../nbs/30_modeling/60_tuning.ipynb #084ac85e
+# %% ../../nbs/30_modeling/60_tuning.ipynb #18c5214b
 def _objectives(objectives, cost_fp, cost_fn, task):
     objectives = (objectives,) if isinstance(objectives, str) else tuple(objectives or ())
     for name in objectives:
@@ -369,6 +369,18 @@ def _objectives(objectives, cost_fp, cost_fn, task):
                              fix="Write e.g. cost_fp=1, cost_fn=8.")  # fmt: skip
         check_cost("cost_fp", cost_fp), check_cost("cost_fn", cost_fn)
     return objectives
+
+
+def _members(ensemble):
+    "How many members a final model may have: 1 without an ensemble."
+    if ensemble in (True, "auto"):
+        return 5
+    if isinstance(ensemble, (bool, type(None))):
+        return 1
+    if not isinstance(ensemble, (int, np.integer)) or ensemble < 1:
+        rule = "`ensemble` must be False, True, 'auto' or the greatest number of members"
+        raise InputError(rule, got=repr(ensemble), fix="Write e.g. 5.")
+    return int(ensemble)
 
 
 def _racing(race, metric):
@@ -494,13 +506,13 @@ def _corrected(oof, whole, metric, kind, how):
         found = corrected_score(oof, names, metric, split_kind=kind, **how)
     return dict(zip(("corrected_score", "corrected_lower", "corrected_upper", "optimism"), map(float, found)))
 
-# %% ../../nbs/30_modeling/60_tuning.ipynb #7aba10d8
+# %% ../../nbs/30_modeling/60_tuning.ipynb #66fb1800
 def _final(search, oof, whole, best, *, ensemble, calibrate, how):
     "What the final model is made of, with the evidence: a dict."
     members, evidence = [{"trial": best, "weight": 1}], {}
     if ensemble and len(whole) > 1:
-        most = 5 if ensemble is True or ensemble == "auto" else int(ensemble)
-        choice = select_ensemble(oof, [name_of(n) for n in whole], search.metric, members=most, in_time=search.in_time, **how)
+        names = [name_of(n) for n in whole]
+        choice = select_ensemble(oof, names, search.metric, members=_members(ensemble), in_time=search.in_time, **how)
         evidence["ensemble"] = choice.summary() | {"sentence": choice.sentence, "standard_error": choice.standard_error}
         if choice.recommended or (ensemble != "auto" and not choice.gain < 0):
             members = [{"trial": int(name[1:]), "weight": int(n)} for name, n in choice.weights.items()]
@@ -510,6 +522,11 @@ def _final(search, oof, whole, best, *, ensemble, calibrate, how):
         parts = {name_of(m["trial"]): search.pipeline(search.rows[m["trial"]]["configuration"]) for m in members}
         choice = choose_calibration(oof, weights, task=search.task, blocks=search.blocks, in_time=search.in_time,
                                     response=response_of(parts))  # fmt: skip
-        method = choice.method
+        expected = search.last_fit([m["trial"] for m in members], times=1 + min(5, search.n_folds))  # a calibrator needs inner fits
         evidence["calibration"] = choice.summary() | {"sentence": choice.sentence}
+        if choice.method and expected > min(search.ledger.left(kind) for kind in ("wall_s", "cpu_s")):
+            told = f"{choice.method} would lower the log-loss, but the budget has no room for the {search.n_folds} further fits"
+            evidence["calibration"] |= {"method": "none", "sentence": f"The probabilities are left as they are: {told}."}
+        else:
+            method = choice.method
     return {"kind": "ensemble" if len(members) > 1 else "single", "members": members, "calibration": method, "evidence": evidence}
