@@ -300,7 +300,7 @@ def public_url(storage):
         return type(storage).__name__
     return re.sub(r"(://[^/@]*?):.*@", r"\1:***@", str(storage)).partition("?")[0]
 
-# %% ../../nbs/30_modeling/54_storages.ipynb #4b4e3544
+# %% ../../nbs/30_modeling/54_storages.ipynb #5748f52e
 OPENING = (0.1, 0.3, 0.6, 1.0, 1.5)  # seconds between attempts to open
 
 
@@ -320,8 +320,8 @@ def open_storage(storage=None, *, path=None):
         fix = "Check address, user and password, and that the server runs."
         raise InputError("the storage of a study must be reachable", got=f"{public_url(storage)}: {error.got}", fix=fix) from None
     except ImportError as error:
-        package = {"redis": "redis", "psycopg": "psycopg[binary]"}.get(str(storage).partition(":")[0].partition("+")[0], error.name)
-        fix = f"pip install '{package or 'the driver of the database'}'"
+        known = re.match(r"redis|postgres", str(storage))
+        fix = "pip install " + ("'mltoolkit[shared]'" if known else error.name or "the driver of the database")
         raise InputError("the driver of the storage must be installed", got=public_url(storage), fix=fix) from None
     return opened, text, str(storage) != "sqlite://"
 

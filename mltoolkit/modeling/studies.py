@@ -271,7 +271,7 @@ def _after(self: Study, frozen, state, values):
             raise
         self.exhausted = "every point of the grid was tried"
 
-# %% ../../nbs/30_modeling/55_studies.ipynb #de423b98
+# %% ../../nbs/30_modeling/55_studies.ipynb #46355e14
 @patch
 def enqueue(self: Study, configuration, origin="default", **attributes):
     "Queue a configuration (dict of parameters); its number, or None where the study already has it."
@@ -288,8 +288,10 @@ def enqueue(self: Study, configuration, origin="default", **attributes):
 @patch
 def resume_stopped(self: Study):
     "Queue what was cut short by a stop or the end of a budget; the numbers of the new trials. Once for each."
-    stopped = [t for t in self._frozen() if trial_row(t)["state"] == "stopped" and "_doubles" not in t.user_attrs]
-    return [n for t in stopped if (n := self._retry(t)) is not None]
+    rows = self.trials()
+    again = {fingerprint(r["configuration"]) for r in rows if r["state"] not in ("stopped", "lost")}
+    stopped = {r["trial"] for r in rows if r["state"] == "stopped" and fingerprint(r["configuration"]) not in again}
+    return [n for t in self._frozen() if t.number in stopped and (n := self._retry(t)) is not None]
 
 # %% ../../nbs/30_modeling/55_studies.ipynb #c8a302ad
 @patch
@@ -424,7 +426,7 @@ def close(self: Study):
     if self._own and engine is not None:
         engine.dispose()
 
-# %% ../../nbs/30_modeling/55_studies.ipynb #17e7cfea
+# %% ../../nbs/30_modeling/55_studies.ipynb #5972eda5
 def open_study(storage=None, name="study", *, directions=("minimize",), sampler=None, about=None, path=None, resume=None,
                grace_s=60.0, cancel=None):  # fmt: skip
     """Begin, resume or join a study; returns a `Study`.
@@ -442,6 +444,8 @@ def open_study(storage=None, name="study", *, directions=("minimize",), sampler=
         raise _no_study(name, opened, text) from None
     study = Study(found, storage=text, shared=shared, about=about, created=created, grace_s=grace_s, cancel=cancel, own=own)
     _agree(study, directions, resume)
+    if not created:
+        study.resume_stopped()
     return study
 
 # %% ../../nbs/30_modeling/55_studies.ipynb #47fc81a4

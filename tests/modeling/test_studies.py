@@ -146,8 +146,7 @@ def test_closing_leaves_nothing_running(storage):
     draw(study)
     study.close()
     again = open_study(storage, "closed", about=ABOUT)
-    assert states(again) == ["stopped"] and again.claim_lost() == []
-    assert again.resume_stopped() == [1] and again.resume_stopped() == []
+    assert states(again) == ["stopped", "waiting"] and again.claim_lost() == [] and again.resume_stopped() == []
     assert judge(again).number == 1 and again.trials()[1]["configuration"] == again.trials()[0]["configuration"]
     assert again.trials()[1]["retry_of"] == 0 and again.resume_stopped() == []
     again.close()
@@ -183,7 +182,6 @@ def test_a_stopped_and_resumed_study_gives_the_same_trials(tmp_path):
                 study.tell(trial, "stopped", reason="paused")
                 study.close()
                 study = open_study(path, "s", sampler=BySeed(), about=ABOUT, resume=True)
-                study.resume_stopped()
                 continue
             study.tell(trial, "done", trial.params["x"])
             done += 1
