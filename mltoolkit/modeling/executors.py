@@ -123,7 +123,7 @@ class Threads(Inline):
     def close(self, *, kill=False):
         self._pool.shutdown(wait=not kill, cancel_futures=True)
 
-# %% ../../nbs/30_modeling/28_executors.ipynb #c1c3f224
+# %% ../../nbs/30_modeling/28_executors.ipynb #2f414b6b
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
 _idle, _idle_lock, _loaded = [], threading.Lock(), {}
 
@@ -149,7 +149,7 @@ class _Kept:
             _loaded[self.path] = value, self.lasting
         return _loaded[self.path][0]
 
-
+# %% ../../nbs/30_modeling/28_executors.ipynb #d735b0d4
 @functools.cache
 def _hold_threads():
     "One thread for all the work of this process, set once."

@@ -25,7 +25,7 @@ from .metrics import row_losses
 __all__ = ['UNIMPORTANT', 'TRAIN_SAMPLE', 'held_threads', 'one_thread', 'Meter', 'FitData', 'cut', 'prefix_key',
            'single_threaded', 'Prepared', 'fit_prefix', 'Fitted', 'predict', 'fit_predict']
 
-# %% ../../nbs/30_modeling/27_fits.ipynb #e9665e2f
+# %% ../../nbs/30_modeling/27_fits.ipynb #7b3304af
 UNIMPORTANT = (DeprecationWarning, FutureWarning, RuntimeWarning)  # RuntimeWarning: NumPy, on columns that are missing throughout
 _here, _lock, _state = threading.local(), threading.Lock(), {"users": 0, "held": 0, "limits": [], "modules": 0}
 
@@ -53,7 +53,7 @@ def _leave():
             warnings._filters_mutated()
             _unlimit()
 
-
+# %% ../../nbs/30_modeling/27_fits.ipynb #561fee93
 def _show(message, category, filename, lineno, file=None, line=None):
     caught = getattr(_here, "caught", None)
     if caught is None:
@@ -61,7 +61,7 @@ def _show(message, category, filename, lineno, file=None, line=None):
     elif not issubclass(category, UNIMPORTANT):
         caught.append("did not converge" if category.__name__ == "ConvergenceWarning" else f"{category.__name__}: {_line(message)}")
 
-# %% ../../nbs/30_modeling/27_fits.ipynb #c3d95c1f
+# %% ../../nbs/30_modeling/27_fits.ipynb #6a1eee3e
 def _limited(**options):
     from threadpoolctl import threadpool_limits
 
@@ -80,7 +80,7 @@ def _unlimit():
         while _state["limits"]:
             _state["limits"].pop().restore_original_limits()
 
-
+# %% ../../nbs/30_modeling/27_fits.ipynb #3d2d1596
 @contextmanager
 def held_threads():
     "The limit of `one_thread` lasts until this ends, so that the fits inside need not set it again."
@@ -205,7 +205,7 @@ def single_threaded(pipeline):
             changed[name] = 1
     return pipeline.set_params(**changed) if changed else pipeline
 
-# %% ../../nbs/30_modeling/27_fits.ipynb #55a2dfb3
+# %% ../../nbs/30_modeling/27_fits.ipynb #81d98a1f
 @dataclass(frozen=True)
 class Prepared:
     "A fold after the shared steps. `error` is set, and the rest empty, where they failed."
@@ -246,7 +246,7 @@ def fit_prefix(data, fold, steps, *, train_score=True, alone=True, size=False):
     weight = _pickled(pipeline) if size else float("nan")
     return Prepared(ready, rows, sample, fitted, predicted, cpu, memory, tuple(dict.fromkeys(notes)), size=weight)
 
-
+# %% ../../nbs/30_modeling/27_fits.ipynb #95bc1633
 def _pickled(model):
     "Bytes of a fitted model as a file would hold them; nan where it cannot be pickled."
     try:
