@@ -248,7 +248,7 @@ def _with_rounds(value):
     fixed = _rounds(family, {"learning_rate": model.keywords["learning_rate"]}, None, False) if family else {}
     return Call(value.path, value.args, value.keywords | {"estimator": Call(model.path, model.args, model.keywords | fixed)})
 
-# %% ../../nbs/30_modeling/52_spaces.ipynb #e06dbf1a
+# %% ../../nbs/30_modeling/52_spaces.ipynb #b4323ecc
 @patch
 def pipeline(self: Space, configuration, columns, *, task=None, random_state=0, early_stopping=False, shuffle=True):
     "The unfitted Pipeline of a configuration; see `describe`."
@@ -268,14 +268,15 @@ def code(self: Space, configuration, columns, *, task=None, random_state=0, vari
 
 @patch
 def label(self: Space, configuration):
-    "What to call a configuration in a table: the family, the strategy and the parameters."
+    "What to call a configuration in a table: the family, the strategy and the parameters that vary."
     family, strategy, encoding, found = _chosen(self, configuration)
-    shown = {k.partition(".")[2]: v for k, v in configuration.items() if k.startswith(f"{family}.")}
+    fixed = {f"{family}.{name}" for name, d in self.families.get(family, {}).items() if d.size == 1}
+    shown = {k.partition(".")[2]: v for k, v in configuration.items() if k.startswith(f"{family}.") and k not in fixed}
     parts = [label_of(family, f"{family}+{strategy}" if strategy != "none" else family)]
     parts += [f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in shown.items()]
     return ", ".join(parts + ([f"{configuration['n_iter']} rounds"] if configuration.get("n_iter") else []))
 
-# %% ../../nbs/30_modeling/52_spaces.ipynb #a5b1a818
+# %% ../../nbs/30_modeling/52_spaces.ipynb #e16603b6
 _SHARED = ("strategies", "encodings", "task")
 
 
@@ -289,7 +290,7 @@ def to_plain(self: Space):
         found["encodings"] = {family: list(names) for family, names in self.encodings.items()}
     return found | {"task": self.task}
 
-
+# %% ../../nbs/30_modeling/52_spaces.ipynb #f1fda768
 @patch(cls_method=True)
 def from_plain(cls: Space, written, task=None):
     "The space that `to_plain` wrote, or that somebody wrote by hand; not yet checked, see `validate`."
