@@ -105,13 +105,13 @@ def races_table(rows):
     "The rows of races as a DataFrame."
     return pd.DataFrame([{c: row.get(c, np.nan) for c in RACE} for row in rows], columns=list(RACE))
 
-# %% ../../nbs/30_modeling/58_search.ipynb #ad41d61c
+# %% ../../nbs/30_modeling/58_search.ipynb #b4225794
 class Search:
     """The loop of a study. Everything happens in the thread that calls `run`.
 
     `study`, `judge`, `space`, `ledger`, `plateau`: what it holds together. `metric`: of the score. `X`: the table that pipelines are
-    built for. `objectives`: names of further ones; `cost`: (cost_fp, cost_fn) for the objective 'cost'. `in_time`: folds follow time. `refit`, `members`:
-    for how many trials a last fit on all rows must be kept back.
+    built for. `objectives`: names of further ones; `cost`: (cost_fp, cost_fn) for the objective 'cost'. `in_time`: folds follow time.
+    `refit`, `members`: for how many trials a last fit on all rows must be kept back.
     """
 
     same_reasons, same_configurations, look_around_s = 3, 25, 5.0
