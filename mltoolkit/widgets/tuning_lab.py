@@ -73,7 +73,7 @@ def _kept(self: TuningLab, plan):
     folder = str(plan["path"].parent)
     return {"resume" if plan["path"].exists() else "storage": folder, "store": self.given_store}
 
-# %% ../../nbs/70_widgets/58_tuning_lab.ipynb #26fa787b
+# %% ../../nbs/70_widgets/58_tuning_lab.ipynb #02b6f26b
 SHOWN = ("table", "history", "races", "parameters", "configurations", "fold_losses", "best", "spent", "budget", "share", "time_left",
          "current", "message", "space", "metric", "scoring", "objectives", "n_folds", "task")  # fmt: skip
 
@@ -96,7 +96,7 @@ def _completed(study):
     if getattr(study, "table", None) is not None and len(study.table):
         study.table = study.table[study.table["state"] != "waiting"].reset_index(drop=True)
     best, table = getattr(study, "best", None), getattr(study, "table", None)
-    if best is not None and table is not None and "lower" not in table.columns:
+    if isinstance(best, tuple) and table is not None and "lower" not in table.columns:
         study.table = table.assign(lower=math.nan, upper=math.nan)
         study.table.loc[table["trial"] == best[0], ["lower", "upper"]] = best[2], best[3]
     if not hasattr(study, "fold_losses") and "rung" in getattr(study, "races", ()):
@@ -311,7 +311,7 @@ def look(self: TuningLab):
             self.live, self.found = live, f"{many(len(rows), 'trial')} in {self.path}.{score}"
     self.refresh()
 
-# %% ../../nbs/70_widgets/58_tuning_lab.ipynb #7a02950a
+# %% ../../nbs/70_widgets/58_tuning_lab.ipynb #a3210e31
 @patch
 def pictures(self: TuningLab):
     "The tabs of the pictures and the picture that is chosen, as Markup; drawn anew when it has changed and there is time for it."
@@ -339,7 +339,7 @@ def _draw(lab, study, family):
     from mltoolkit.plots import tuning_pictures as pictures
 
     x, y = axes_of(lab) if lab.picture in ("slice", "contour") else (None, None)
-    size = {"width": 640, "highlight": int(lab.selected) if str(lab.selected).isdigit() else None}
+    size = {"width": 600, "highlight": int(lab.selected) if str(lab.selected).isdigit() else None}
     functions = {
         "history": lambda: pictures.history_picture(study, **size, height=270), "races": lambda: pictures.races_picture(study, **size),
         "parallel": lambda: pictures.parallel_picture(study, family=family, **size),
@@ -427,14 +427,15 @@ def final_code(self: TuningLab):
     except InputError as error:
         return f"# {error}\n"
 
-# %% ../../nbs/70_widgets/58_tuning_lab.ipynb #c37e4bb7
+# %% ../../nbs/70_widgets/58_tuning_lab.ipynb #f3a676ba
 @patch(as_prop=True)
 def code(self: TuningLab):
     "An expression over `data` (and `split`, `space`, where they were given) that gives the same Tuning."
     given = self.space_given if self.own_space is None else None
     space = "space" if self.own_space is not None else pprint.pformat(given, width=100, sort_dicts=False).replace("\n", "\n    ")
     parts = [self.data_text, f"split={self.split_code}"] if space == "None" else [self.data_text, space, self.split_code]
-    parts += [f"{name}={value!r}" for name, value in self.arguments().items()]
+    workers = {"n_jobs": self.n_jobs} if self.n_jobs is not None else {}  # several workers race in no fixed order
+    parts += [f"{name}={value!r}" for name, value in (self.arguments() | workers).items()]
     line = f"mlt.tune({', '.join(parts)})"
     return line if len(line) <= 110 and "\n" not in line else "mlt.tune(\n" + "".join(f"    {part},\n" for part in parts) + ")"
 

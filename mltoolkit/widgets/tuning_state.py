@@ -117,7 +117,7 @@ def _check_strategies(self: TuningState, names):
     known = some_of(lambda: list(self.strategy_labels), "a strategy must be one that can treat this target")(names or first or ("none",))
     return tuple(name for name in self.strategy_labels if name in known)
 
-# %% ../../nbs/70_widgets/57_tuning_state.ipynb #95e8bb5d
+# %% ../../nbs/70_widgets/57_tuning_state.ipynb #947e5214
 @patch(as_prop=True)
 def base_space(self: TuningState):
     "Family -> parameter -> dimension in its plain form, for every family that can be tuned; what was given stands first."
@@ -130,6 +130,12 @@ def _space(self: TuningState):
     if self._pieces.get("space of") != key:
         self._pieces = {"space of": key, "space": _plain_space(self)}
     return self._pieces["space"]
+
+
+@patch(as_prop=True)
+def encodings(self: TuningState):
+    "Family -> names of the encodings that are searched, for families that search several."
+    return {f: names for f, names in self._space()[2].get("encodings", {}).items() if names}
 
 
 @patch(as_prop=True)
@@ -149,7 +155,7 @@ def _plain_space(lab):
     known = [name for name, by_task in FAMILIES.items() if task in by_task]
     every = default_space(task, families=known, **sizes)
     given = as_space(lab.given_space, task, **sizes)
-    plain = given.to_plain()
+    plain = given.to_plain() | {"encodings": {**every.encodings, **dict.fromkeys(given.families, ()), **given.encodings}}
     return {**_families(given), **{f: d for f, d in _families(every).items() if f not in given.families}}, list(given.families), plain
 
 
@@ -237,7 +243,7 @@ def space_problem(self: TuningState):
         return "No family is searched. Tick at least one."
     return ""
 
-# %% ../../nbs/70_widgets/57_tuning_state.ipynb #75ae127d
+# %% ../../nbs/70_widgets/57_tuning_state.ipynb #89b7beaa
 @patch
 def toggle(self: TuningState, control, name, wanted):
     "Take a family or a strategy in, or out. The last one stays."
@@ -255,7 +261,8 @@ def space_given(self: TuningState):
     value, named = self.params, not hasattr(self.given_space, "keys") and not hasattr(self.given_space, "families")
     if named and not value["space"]:
         return None
-    more = {k: v for k, v in self._space()[2].items() if k == "encodings"}
+    chosen = {f: list(names) for f, names in self.encodings.items() if f in value["families"]}
+    more = {"encodings": chosen} if chosen else {}
     more |= {"strategies": list(value["strategies"])} if value["strategies"] != ("none",) else {}
     return edited_space(self.base_space, value["space"], value["families"]) | more
 

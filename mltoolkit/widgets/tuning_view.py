@@ -264,7 +264,7 @@ def trial_rows(lab):
         out[key] = table_row(columns, cells, key=key, action="select", selected=key == lab.selected, first=first, off=off)
     return out
 
-# %% ../../nbs/70_widgets/56_tuning_view.ipynb #7b619812
+# %% ../../nbs/70_widgets/56_tuning_view.ipynb #0bceed6e
 def config_cell(label):
     "The label of a configuration: its family, and the rest small below it."
     first, _, rest = str(label or "").partition(", ")
@@ -304,8 +304,9 @@ def state_chip(row, *, leads=False):
     elif state == "failed":
         words, tone = "failed", "bad"
     else:
-        words, tone = (f"{state}, {many(folds, 'fold')}" if state in ("dropped", "stopped") else state), "plain"
-    return tag("span", chip(words, tone, title=reason or words))
+        words, tone = state, "plain"
+    more = f"{words} after {many(folds, 'fold')}" if state in ("dropped", "stopped") else words
+    return tag("span", chip(words, tone, title=reason or more))
 
 
 def under_words(lab):
@@ -317,7 +318,7 @@ def under_words(lab):
         words.append("≈: dropped, placed as far behind the best as it was on the folds both saw.")
     return " ".join(w for w in words if w)
 
-# %% ../../nbs/70_widgets/56_tuning_view.ipynb #9215644f
+# %% ../../nbs/70_widgets/56_tuning_view.ipynb #6fb39b2a
 PICTURES = [("history", "History"), ("races", "Races"), ("parallel", "Parameters"), ("importance", "Importance"), ("slice", "Slice"),
             ("contour", "Contour"), ("pareto", "Time")]  # fmt: skip
 
@@ -328,7 +329,8 @@ def pictures_html(lab):
         return ""
     choices = picture_choices(lab)
     fields = tag("div", *choices, class_="mlt-choices") if choices else None
-    return tag("div", tabs(PICTURES, lab.picture, action="picture"), fields, lab.drawn(), class_="mlt-panel mlt-picture")
+    picture = tag("div", lab.drawn(), class_="mlt-drawn")
+    return tag("div", tabs(PICTURES, lab.picture, action="picture"), fields, picture, class_="mlt-panel mlt-picture")
 
 
 def picture_choices(lab):
