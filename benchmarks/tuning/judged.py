@@ -45,8 +45,9 @@ def by_tune(data, split, trials, sampler, seed, families):
 def by_optuna(data, split, configurations, seed, families):
     "(list of mean log-losses, CPU-seconds). `configurations`: what the study is asked to try, in order."
     import optuna
-    from mltoolkit.modeling.spaces import default_space
     from sklearn.model_selection import cross_val_score
+
+    from mltoolkit.modeling.spaces import default_space
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     development = split.development_data(data)
