@@ -461,7 +461,7 @@ def recipe_parts(self: TuningLab):
     tune |= {"space": space, "families": [] if space else list(value["families"])}
     return {**ModelLab.recipe_parts(self), "train": {"scoring": value["scoring"]}, "tune": tune}
 
-# %% ../../nbs/70_widgets/58_tuning_lab.ipynb #b4d9ebb9
+# %% ../../nbs/70_widgets/58_tuning_lab.ipynb #200c99f7
 def _actions(lab):
     def edit(name):
         return lambda value: lab.edit(value["key"], **{name: value["value"]})
@@ -476,7 +476,8 @@ def _actions(lab):
         "family": lambda value: lab.toggle("families", value["key"], bool(value["value"])),
         "strategy": lambda value: lab.toggle("strategies", value["key"], bool(value["value"])),
         "open-space": lambda value: setattr(lab, "tab", "space"),
-        "pause": lab.pause, "new-study": lab.new_study, "picture": lab.show_picture,
+        "pause": lambda value: None, "stop": lambda value: None,  # heard by `hurry` already
+        "new-study": lab.new_study, "picture": lab.show_picture,
         "about-family": lambda value: lab.look_at(value or None), "about-x": about_x,
         "about-y": lambda value: setattr(lab, "about", (lab.about[0], value or None)),
     }  # fmt: skip
