@@ -46,7 +46,7 @@ class TuningLab(TuningState):
         self.actions = {**lab_actions(self, [name for name, _ in TABS]), **_actions(self)}
         self.prepare()
 
-# %% ../../nbs/70_widgets/58_tuning_lab.ipynb #bd0abef7
+# %% ../../nbs/70_widgets/58_tuning_lab.ipynb #4591ba87
 @patch
 def compute(self: TuningLab, plan, split, *, watch, progress, cancel):
     "The Tuning. Runs in the thread of the job; only one at a time writes into the study."
@@ -57,9 +57,11 @@ def compute(self: TuningLab, plan, split, *, watch, progress, cancel):
         cancel.check()
     try:
         found = tune(plan["data"], plan["space"], split, **plan["arguments"], **self._kept(plan), n_jobs=self.n_jobs,
-                     watch=functools.partial(self._watch, plan), progress=progress, cancel=cancel)  # fmt: skip
+                     watch=functools.partial(self._watch, plan), progress=lambda share, note="": progress(share, note.partition(":")[0]),
+                     cancel=cancel)  # fmt: skip
     finally:
         self._busy.release()
+    object.__setattr__(found, "races", self._raced(getattr(found, "races", None)))
     for name, value in plan.get("said", {}).items():  # a search that was stopped ended for that reason, not for the one that closed it
         object.__setattr__(found, name, value)
     return found
@@ -73,7 +75,7 @@ def _kept(self: TuningLab, plan):
     folder = str(plan["path"].parent)
     return {"resume" if plan["path"].exists() else "storage": folder, "store": self.given_store}
 
-# %% ../../nbs/70_widgets/58_tuning_lab.ipynb #02b6f26b
+# %% ../../nbs/70_widgets/58_tuning_lab.ipynb #07e96894
 SHOWN = ("table", "history", "races", "parameters", "configurations", "fold_losses", "best", "spent", "budget", "share", "time_left",
          "current", "message", "space", "metric", "scoring", "objectives", "n_folds", "task")  # fmt: skip
 
@@ -111,6 +113,7 @@ def _watch(self: TuningLab, plan, live):
     looked = self._watched[1]
     if time.monotonic() - looked >= 0.25:
         self.live, looked = snapshot(live), time.monotonic()
+        self.live.races = self._raced(getattr(self.live, "races", None))
     self._watched = (live, looked)
 
 
@@ -173,7 +176,7 @@ def _halt(self: TuningLab, ending):
     timer.daemon = True
     timer.start()
 
-# %% ../../nbs/70_widgets/58_tuning_lab.ipynb #6ffb6013
+# %% ../../nbs/70_widgets/58_tuning_lab.ipynb #f55903b9
 @patch
 def _on_job(self: TuningLab, job, plan):
     with self._lock:
@@ -201,7 +204,19 @@ def _last_look(self: TuningLab):
     if live is not None:
         with contextlib.suppress(Exception):  # a fit that was left to end alone may still be writing: the copy from before stays
             self.live = snapshot(live)
+            self.live.races = self._raced(getattr(self.live, "races", None))
     self._watched = (None, 0.0)
+
+
+@patch
+def _raced(self: TuningLab, races):
+    "Races with those of trials that were judged before a pause, as long as the lab lives."
+    earlier = getattr(self.study, "races", None)
+    if races is None or earlier is None or not len(earlier) or "trial" not in earlier.columns:
+        return races
+    if not len(races):
+        return earlier
+    return pd.concat([earlier[~earlier["trial"].isin(races["trial"])], races], ignore_index=True)
 
 
 @patch

@@ -364,7 +364,7 @@ def picture_or_words(function, *args, **keywords):
         got = f" There are {error.got} so far." if error.got else ""
         return tag("p", f"No picture yet: {error.rule.rstrip('.')}.{got}", class_="mlt-none")
 
-# %% ../../nbs/70_widgets/56_tuning_view.ipynb #a0db069f
+# %% ../../nbs/70_widgets/56_tuning_view.ipynb #ee57d04c
 def detail_html(lab):
     "The card of the selected trial."
     row = next((r for r in rows_of(lab.study) if str(int(r["trial"])) == lab.selected), None)
@@ -392,9 +392,11 @@ def figure_pairs(lab, row):
     between = range_text(row.get("lower"), row.get("upper"))
     behind = range_text(row.get("difference_lower"), row.get("difference_upper"), sign=True)
     pairs = [(lab.metric.label, score_text(row.get("score"))), ("95 % interval", between)]
-    pairs += [("behind the best", score_text(row.get("difference"), sign=True)), ("95 % interval of it", behind)]
+    if row.get("difference") != 0:  # the best is behind nobody
+        pairs += [("behind the best", score_text(row.get("difference"), sign=True)), ("95 % interval of it", behind)]
     known = lambda name, text: text(row[name]) if is_known(row.get(name)) and row[name] else ""  # noqa: E731
-    pairs += [("gap on shared folds", score_text(row.get("gap"), sign=True)), ("in standard errors", known("z", "{:.1f}".format))]
+    if row["state"] != "done":
+        pairs += [("gap on shared folds", score_text(row.get("gap"), sign=True)), ("in standard errors", known("z", "{:.1f}".format))]
     whole = "fit, all folds" if row["state"] == "done" else "fit, judged folds"
     pairs += [(whole, time_text(row.get("seconds"))), ("CPU time", time_text(row.get("cpu_seconds")))]
     pairs += [("predict 1,000 rows", time_text(row.get("predict_seconds"))), ("size", known("size", lambda n: f"{n / 1e6:.2f} MB"))]
