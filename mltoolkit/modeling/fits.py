@@ -331,7 +331,7 @@ def _keeps_input(rest):
 def _copied(X):
     return X.copy() if hasattr(X, "copy") else X
 
-# %% ../../nbs/30_modeling/27_fits.ipynb #355b6b8f
+# %% ../../nbs/30_modeling/27_fits.ipynb #82b4f94e
 def _check(prediction, rows, data):
     if len(prediction) != rows:
         raise RunError(f"{len(prediction):,} predictions for {rows:,} rows")
@@ -349,7 +349,12 @@ def _train_score(model, sample, data, fold):
 
 def _iterations(model):
     "How many rounds or iterations the last step took, where it counts them."
-    last = model.steps[-1][1] if hasattr(model, "steps") else model
+    last = model
+    for _ in range(4):  # the last step of a pipeline, and what a wrapper of it holds
+        last = last.steps[-1][1] if hasattr(last, "steps") else last
+        if hasattr(last, "n_iter_") or not hasattr(last, "estimator_"):
+            break
+        last = last.estimator_
     for name in ("best_iteration_", "best_iteration", "n_iter_"):
         try:
             value = np.max(getattr(last, name))

@@ -19,7 +19,7 @@ from .ranges import Choice
 __all__ = ['POINTS', 'LARGEST_GRID', 'SAMPLERS', 'trial_seed', 'SeededSampler', 'grid_sizes', 'grid_point', 'GridSampler',
            'make_sampler']
 
-# %% ../../nbs/30_modeling/53_samplers.ipynb #5d012b4a
+# %% ../../nbs/30_modeling/53_samplers.ipynb #28f7a1f3
 def trial_seed(random_state, number):
     "The seed of trial `number` in a study with this `random_state`: a whole number below 2**32."
     return int(np.random.SeedSequence([int(random_state) % 2**32, int(number)]).generate_state(1)[0])
@@ -38,7 +38,7 @@ class SeededSampler(BaseSampler):
                 self._samplers.pop(next(iter(self._samplers)))
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what Optuna calls experimental
-                self._samplers[trial.number] = self.make(trial_seed(self.random_state, trial.number))
+                self._samplers[trial.number] = self.make(trial_seed(self.random_state, trial.system_attrs.get("draw", trial.number)))
         return self._samplers[trial.number]
 
     def infer_relative_search_space(self, study, trial):

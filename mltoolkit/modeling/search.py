@@ -230,7 +230,7 @@ def fill(self: Search):
             return f"the sampler proposed {self.repeats} known configurations in a row, so the space is searched"
     return None
 
-# %% ../../nbs/30_modeling/58_search.ipynb #139d7271
+# %% ../../nbs/30_modeling/58_search.ipynb #d761f1db
 @patch
 def propose(self: Search):
     "(Optuna's trial, configuration): what waits in the queue of the study, else what the sampler proposes."
@@ -258,7 +258,8 @@ def begin(self: Search, trial, configuration):
 @patch
 def pipeline(self: Search, configuration):
     "The unfitted pipeline by which a configuration is judged."
-    return self.space.pipeline(configuration, self.X, task=self.task, random_state=self.random_state, early_stopping=True)
+    return self.space.pipeline(configuration, self.X, task=self.task, random_state=self.random_state, early_stopping=True,
+                               shuffle=not self.in_time)  # fmt: skip
 
 
 @patch
