@@ -364,7 +364,7 @@ def picture_or_words(function, *args, **keywords):
         got = f" There are {error.got} so far." if error.got else ""
         return tag("p", f"No picture yet: {error.rule.rstrip('.')}.{got}", class_="mlt-none")
 
-# %% ../../nbs/70_widgets/56_tuning_view.ipynb #ee57d04c
+# %% ../../nbs/70_widgets/56_tuning_view.ipynb #d793260c
 def detail_html(lab):
     "The card of the selected trial."
     row = next((r for r in rows_of(lab.study) if str(int(r["trial"])) == lab.selected), None)
@@ -400,7 +400,7 @@ def figure_pairs(lab, row):
     whole = "fit, all folds" if row["state"] == "done" else "fit, judged folds"
     pairs += [(whole, time_text(row.get("seconds"))), ("CPU time", time_text(row.get("cpu_seconds")))]
     pairs += [("predict 1,000 rows", time_text(row.get("predict_seconds"))), ("size", known("size", lambda n: f"{n / 1e6:.2f} MB"))]
-    pairs += [("iterations (median)", known("n_iter", "{:.0f}".format)), ("worker", str(row.get("worker") or ""))]
+    pairs += [("iterations (median)", known("n_iter", "{:.0f}".format)), ("worker", "/".join(str(row.get("worker") or "").split("/")[:2]))]
     return [(term, value) for term, value in pairs if value not in ("", "nan", "None")]
 
 # %% ../../nbs/70_widgets/56_tuning_view.ipynb #caf3358e
