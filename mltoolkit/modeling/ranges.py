@@ -273,9 +273,9 @@ _LINEAR = {
     "naive_bayes": _tasks(CLASSES, var_smoothing=Float(1e-4, 1, log=True)),
 }
 
-# %% ../../nbs/30_modeling/49_ranges.ipynb #7acb9e3e
+# %% ../../nbs/30_modeling/49_ranges.ipynb #6dbd8ec7
 _COLUMNS = dict.fromkeys(CLASSES, Choice("sqrt", 0.15, 0.3, 0.7)) | {"regression": Float(0.1, 1.0)}
-_FOREST = {"n_estimators": Choice(100), "min_samples_leaf": Int(1, 50, log=True)}
+_FOREST = {"n_estimators": Choice(100), "min_samples_leaf": Int(2, 50, log=True)}  # with leaves of one row some shares are 0
 _STEP = Float(0.03, 0.3, log=True)
 _PULL = Float(0.1, 100, log=True)
 _TREES = {
@@ -291,13 +291,13 @@ _TREES = {
 }  # fmt: skip
 _TREES["hgb_early"] = _TREES["hgb"]
 
-# %% ../../nbs/30_modeling/49_ranges.ipynb #ea3656e6
+# %% ../../nbs/30_modeling/49_ranges.ipynb #4347012a
 def _member(**parameters):
     return Call("sklearn.tree.DecisionTreeClassifier", keywords=parameters)
 
 
 _BALANCED = {
-    "balanced_forest": _tasks(CLASSES, {"max_features": _COLUMNS}, min_samples_leaf=Int(1, 50, log=True)),
+    "balanced_forest": _tasks(CLASSES, {"max_features": _COLUMNS}, min_samples_leaf=Int(2, 50, log=True)),
     "balanced_bagging": _tasks(CLASSES, n_estimators=Int(10, 100, log=True),
                                estimator=Choice(*(_member(min_samples_leaf=n) for n in (5, 2, 10, 20)))),
     "easy_ensemble": _tasks(CLASSES, n_estimators=Int(5, 30, log=True)),

@@ -101,7 +101,7 @@ def ask(self: Study, fixed=None, *, origin=None):
         if not self._doubled(number):
             return self._reach(self._trial, number)
 
-# %% ../../nbs/30_modeling/55_studies.ipynb #8247956b
+# %% ../../nbs/30_modeling/55_studies.ipynb #8ca3f838
 @patch
 def _add(self: Study, state, attributes, system=None):
     "Make a trial in one step; returns its number."
@@ -119,22 +119,23 @@ def _add(self: Study, state, attributes, system=None):
 def _trial(self: Study, number):
     self.optuna._thread_local.cached_all_trials = None  # as Optuna's own `ask` does: look at all trials afresh
     trials = self._storage.get_all_trials(self._id, deepcopy=False)
-    self._set_draw(trials, number)
+    draw = self._set_draw(trials, number)
     for frozen in trials:
         for name, distribution in frozen.distributions.items():
             if hasattr(distribution, "choices"):
                 self._choices.setdefault(original_name(name), {}).setdefault(name, distribution.choices)
     trial = trial_class()(self.optuna, self._ids[number])
-    trial.choices_seen = self._choices
+    trial.choices_seen, trial.draw = self._choices, draw
     return trial
 
-# %% ../../nbs/30_modeling/55_studies.ipynb #4ef64461
+# %% ../../nbs/30_modeling/55_studies.ipynb #0dabf688
 @patch
 def _set_draw(self: Study, trials, number):
-    "Write which draw of the sampler a trial is, where that is not its number."
+    "Write which draw of the sampler a trial is, where that is not its number; returns it."
     draw = draw_of(trials, number)
     if draw != number:
         self._storage.set_trial_system_attr(self._ids[number], "draw", draw)
+    return draw
 
 # %% ../../nbs/30_modeling/55_studies.ipynb #698f44a9
 @patch

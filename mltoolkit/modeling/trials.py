@@ -350,14 +350,11 @@ def _arrays(rows):
         return [rows[name].to_numpy() for name in rows.columns]
     return [rows.data, rows.indices] if hasattr(rows, "indices") else [np.asarray(rows)] if rows is not None else []
 
-# %% ../../nbs/30_modeling/56_trials.ipynb #07b4dddd
+# %% ../../nbs/30_modeling/56_trials.ipynb #f024ae64
 @patch
 def _rival(self: Judge, run):
     "The trial to compare with, or None."
-    if self.best is not None:
-        return self.best if self.best is not run else None
-    others = [r for r in self.trials.values() if r is not run and r.ended is None and r.folds >= max(1, run.folds)]
-    return max(others, key=lambda r: (r.folds, -r.number), default=None)
+    return self.best if self.best is not run else None
 
 
 @patch(as_prop=True)

@@ -287,7 +287,7 @@ def call(self: Tuning):
 _USUAL = {"sampler": ("tpe",), "race": ("auto",), "ensemble": (False,), "calibrate": ("auto",), "patience": ("auto",), "random_state": (0,),
           "drop": ((), [], {}, None), "objectives": ((), [], None), "strategies": (("none",), ["none"])}  # fmt: skip
 
-# %% ../../nbs/30_modeling/60_tuning.ipynb #cddf53b2
+# %% ../../nbs/30_modeling/60_tuning.ipynb #0f4c64b3
 def tune(data, space=None, split=None, scoring=None, *, families=None, strategies=("none",), objectives=(), cost_fp=None, cost_fn=None,
          budget_s=60, budget_cpu_s=None, budget_fits=None, budget_trials=None, budget_money=None, price_per_hour=None, sampler="tpe",
          race="auto", ensemble=False, calibrate="auto", refit=True, resume=None, storage=None, study_name=None, store=None,
@@ -337,7 +337,8 @@ def tune(data, space=None, split=None, scoring=None, *, families=None, strategie
         search = Search(study=study, judge=judge, space=space, ledger=ledger, metric=metric, X=fit_data.X, task=task,
                         n_folds=len(split.folds), plateau=as_plateau(patience, budget), random_state=random_state, objectives=objectives,
                         cost=(cost_fp, cost_fn), in_time=split.kind == "time", blocks=_blocks(data, split), refit=refit,
-                        members=_members(ensemble), watch=watch, progress=tracker.progress, cancel=cancel)  # fmt: skip
+                        members=_members(ensemble), thrifty=sampler == "tpe", watch=watch, progress=tracker.progress,
+                        cancel=cancel)  # fmt: skip
         stack.callback(lambda: judge.close(kill=bool(judge.running)))
         why = search.run(_first(space, warm_start, task))
         told = _concluded(search, data, split, why, ensemble=ensemble, calibrate=calibrate, n_resamples=n_resamples)
