@@ -248,7 +248,7 @@ def _with_rounds(value):
     fixed = _rounds(family, {"learning_rate": model.keywords["learning_rate"]}, None, False) if family else {}
     return Call(value.path, value.args, value.keywords | {"estimator": Call(model.path, model.args, model.keywords | fixed)})
 
-# %% ../../nbs/30_modeling/52_spaces.ipynb #b4323ecc
+# %% ../../nbs/30_modeling/52_spaces.ipynb #e4486ce8
 @patch
 def pipeline(self: Space, configuration, columns, *, task=None, random_state=0, early_stopping=False, shuffle=True):
     "The unfitted Pipeline of a configuration; see `describe`."
@@ -264,6 +264,15 @@ def code(self: Space, configuration, columns, *, task=None, random_state=0, vari
         variables = zip(columns, variables)
     call = self.describe(configuration, columns, task=task, random_state=random_state)
     return source(call, names=[pair for pair in variables if pair[0]], indent=indent)
+
+
+@patch
+def candidate(self: Space, configuration):
+    "A configuration as a recipe keeps it: a dict family, strategy, encoding, parameters by scikit-learn's names."
+    family, strategy, encoding, parameters = _chosen(self, configuration)
+    if family in ROUNDS:
+        parameters = parameters | _rounds(family, parameters, configuration.get("n_iter"), False)
+    return {"family": family, "strategy": strategy, "encoding": encoding, "parameters": parameters}
 
 
 @patch

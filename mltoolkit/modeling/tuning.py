@@ -214,7 +214,7 @@ def _tried(self: Tuning, trial):
         raise InputError("a trial must be one of this study", got=repr(trial), fix=did_you_mean(trial, self.configurations))
     return int(trial)
 
-# %% ../../nbs/30_modeling/60_tuning.ipynb #54ed123b
+# %% ../../nbs/30_modeling/60_tuning.ipynb #fa7f68ad
 @patch
 def fit_best(self: Tuning, data, *, trial=None, split=None):
     "The final estimator (or that of a `trial`) fitted on all development rows of the Dataset: a plain scikit-learn estimator."
@@ -270,6 +270,15 @@ def code_of(self: Tuning, trial=None):
     names = [(columns, name) for name, columns in self.columns._asdict().items() if columns]
     lists = "".join(f"{name} = {columns!r}\n" for columns, name in names)
     return f"{lists}{final_code(parts, weights, calibration, task=self.task, names=names)}"
+
+
+@patch
+def as_candidate(self: Tuning, trial=None):
+    "A trial (default: the best) as a recipe keeps it under `train.tuned`: a dict family, strategy, encoding, parameters."
+    space = self._space()
+    if not hasattr(space, "describe"):
+        raise InputError("a recipe names a family of models", got=f"{space.name}, of your own", fix="Keep the code of the study instead.")
+    return space.candidate(self.settled(trial))
 
 
 @patch(as_prop=True)

@@ -462,7 +462,7 @@ def resume_code(self: TuningLab):
         return f"storage={self.where!r}" + (f", study_name={self.study_name!r}" if self.study_name else "")
     return f"resume={str(self.path.parent)!r}"
 
-# %% ../../nbs/70_widgets/58_tuning_lab.ipynb #fb3d54af
+# %% ../../nbs/70_widgets/58_tuning_lab.ipynb #3359aa5f
 @patch
 def recipe_parts(self: TuningLab):
     "Section -> values that this lab decides: the search, and the winner once there is one."
@@ -474,7 +474,9 @@ def recipe_parts(self: TuningLab):
     tune |= {"strategies": list(value["strategies"]), "ensemble": value["final"] == "ensemble"}
     space = self.space_given or {}  # a space names its families
     tune |= {"space": space, "families": [] if space else list(value["families"])}
-    return {**ModelLab.recipe_parts(self), "train": {"scoring": value["scoring"]}, "tune": tune}
+    train = {"scoring": value["scoring"]}
+    train |= {"tuned": {"tuned_1": self.result.as_candidate()}} if self.result is not None and self.result.task == "binary" else {}
+    return {**ModelLab.recipe_parts(self), "train": train, "tune": tune}
 
 # %% ../../nbs/70_widgets/58_tuning_lab.ipynb #200c99f7
 def _actions(lab):

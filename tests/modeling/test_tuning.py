@@ -274,3 +274,22 @@ def test_a_choice_may_hold_more_than_numbers(data, split):
     found = tune(data, space, split, budget_trials=3, **FAST | {"families": None})
     assert {c["hgb.max_depth"] for c in found.configurations.values()} <= {None, 3}
     assert isinstance(Int(1, 3), Int) and isinstance(Choice(1, 2), Choice)
+
+
+def test_a_recipe_can_keep_the_winner(data, split, found):
+    from mltoolkit.modeling.candidates import make_pipeline_for
+
+    kept = found.as_candidate()
+    assert set(kept) == {"family", "strategy", "encoding", "parameters"}
+    development = split.development_data(data)
+    pipeline = make_pipeline_for(kept["family"], development.X, encoding=kept["encoding"], parameters=kept["parameters"])
+    model = pipeline.fit(development.X, development.y.to_numpy())
+    own = found.fit_best(data, trial=found.best, split=split)
+    np.testing.assert_allclose(model.predict_proba(data.X), own.predict_proba(data.X), atol=1e-12)
+
+
+def test_several_workers_find_as_much(data, split, tmp_path):
+    found = tune(data, None, split, budget_trials=8, storage=tmp_path, **FAST | {"n_jobs": 2})
+    dropped = found.table[found.table["state"] == "dropped"]
+    assert (dropped["score"] >= found.best_score).all()  # a dropped trial is placed behind the leader
+    assert len(found.table) >= 8
