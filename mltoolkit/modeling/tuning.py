@@ -112,7 +112,7 @@ class Tuning(Result):
             raise InputError("a trial must be one whose predictions are kept", got=repr(trial), fix=did_you_mean(trial, kept))
         return int(trial)
 
-# %% ../../nbs/30_modeling/60_tuning.ipynb #2a1bfc36
+# %% ../../nbs/30_modeling/60_tuning.ipynb #9c177a2e
 @patch(as_prop=True)
 def sentence(self: Tuning):
     "The search in a few plain sentences."
@@ -125,7 +125,7 @@ def sentence(self: Tuning):
         text += f" Corrected for having been chosen among so many, expect {_digits(self.corrected_score)}"
         text += f" ({_digits(self.corrected_lower)} to {_digits(self.corrected_upper)})."
     dropped = int(n.get("dropped", 0))
-    text += f" {dropped} {'were' if dropped > 1 else 'was'} dropped before the last fold, clearly behind." if dropped else ""
+    text += f" {dropped} {'were' if dropped > 1 else 'was'} dropped before the last fold, unlikely to catch up." if dropped else ""
     bad = int(n.get("failed", 0) + n.get("lost", 0))
     text += f" {bad} could not be fitted." if bad else ""
     return f"{text} The search ended because {self.stopped_because}."
