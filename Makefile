@@ -27,7 +27,8 @@ app: .venv/.installed  ## the latest run as a page for people who do not code
 test: .venv/.dev  ## all tests: the library's, the notebooks' own, export and README in sync, browser
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest tests -n $(WORKERS) --dist loadfile
-	OMP_NUM_THREADS=1 $(BIN)/nbdev-test nbs --n-workers 0 --do-print
+	@export OMP_NUM_THREADS=1; $(BIN)/nbdev-test nbs/30_modeling --n-workers 0 --do-print & one=$$!; \
+	$(BIN)/nbdev-test nbs --skip-folder-re '^[_.]|30_modeling' --n-workers 0 --do-print; other=$$?; wait $$one && exit $$other
 
 test-quick: .venv/.dev  ## the tests that need neither a browser nor a full run
 	$(BIN)/python -m pytest tests -m "not slow and not browser"

@@ -588,7 +588,9 @@ def test_an_answer_that_was_lost_counts_once(tmp_path, monkeypatch):
 
 def test_optuna_is_silent_here_and_speaks_elsewhere(tmp_path, capfd):
     optuna.logging.enable_default_handler()
-    level = optuna.logging.get_verbosity()
+    before = optuna.logging.get_verbosity()
+    level = optuna.logging.INFO  # Optuna's own; another test may have changed it
+    optuna.logging.set_verbosity(level)
     with open_study(tmp_path / "study.log", "s", about=ABOUT) as study:
         judge(study)
     assert capfd.readouterr().err == "" and optuna.logging.get_verbosity() == level
@@ -599,6 +601,7 @@ def test_optuna_is_silent_here_and_speaks_elsewhere(tmp_path, capfd):
         optuna.create_study(study_name="loud")
     finally:
         handler.emit = emit
+        optuna.logging.set_verbosity(before)
     assert any("loud" in message for message in seen)
 
 
