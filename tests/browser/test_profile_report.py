@@ -349,6 +349,7 @@ def test_two_thousand_columns_stay_responsive(visit, wide):
     page.reload()
     v.asked.clear()
     v.asked.append(v.url)
+    page.locator(".mltp-open").first.wait_for()  # the rows are drawn after the page was loaded
     page.get_by_role("searchbox").focus()
     page.keyboard.press("ArrowDown")
     for _ in range(60):
