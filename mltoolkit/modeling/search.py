@@ -49,7 +49,7 @@ def best_so_far(table, lower_is_better=True):
     table = judged[["ended", "cpu_seconds", "trial", "score"]].rename(columns={"cpu_seconds": "cpu"})
     return table.assign(cpu=table["cpu"].cumsum(), best=best if lower_is_better else -best).reset_index(drop=True)
 
-# %% ../../nbs/30_modeling/58_search.ipynb #7c6887f9
+# %% ../../nbs/30_modeling/58_search.ipynb #94834906
 class Live:
     "A running search, for whoever watches: tables and figures as they are at this moment."
 
@@ -99,7 +99,7 @@ class Live:
         "(trial, score, lower, upper) of the leader, or None before the first trial has run all folds."
         return self._search.best_with_interval()
 
-
+# %% ../../nbs/30_modeling/58_search.ipynb #f6bc6a14
 RACE = ("trial", "fold", "rung", "loss", "leader_loss", "gap", "standard_error", "z", "dropped")
 
 
@@ -107,7 +107,7 @@ def races_table(rows):
     "The rows of races as a DataFrame."
     return pd.DataFrame([{c: row.get(c, np.nan) for c in RACE} for row in rows], columns=list(RACE))
 
-# %% ../../nbs/30_modeling/58_search.ipynb #1e33b3e9
+# %% ../../nbs/30_modeling/58_search.ipynb #8b7a7bc5
 class Search:
     """The loop of a study. Everything happens in the thread that calls `run`.
 
@@ -166,12 +166,12 @@ class Search:
         told = self.leader_told()
         return 0.0 if told is None else float((told["upper"] - told["lower"]) / 3.92)
 
-
+# %% ../../nbs/30_modeling/58_search.ipynb #ad047bc1
 def text_of(configuration):
     "A configuration as text that is the same whatever the order of its keys."
     return json.dumps(configuration, sort_keys=True, default=str)
 
-# %% ../../nbs/30_modeling/58_search.ipynb #ce75eb2c
+# %% ../../nbs/30_modeling/58_search.ipynb #46dd0350
 @patch
 def run(self: Search, first=()):
     """Works until the budget is spent, the space is searched or no progress is likely; returns why, in words.
@@ -200,7 +200,7 @@ def recover(self: Search, first):
     if self.leader is not None:
         self.fetch(self.leader, fit=True)
 
-
+# %% ../../nbs/30_modeling/58_search.ipynb #f62b0923
 @patch
 def why_to_end(self: Search):
     "Why nothing new should begin, in words; None while it should go on."
@@ -231,7 +231,7 @@ def fill(self: Search):
             return f"the sampler proposed {self.repeats} known configurations in a row, so the space is searched"
     return None
 
-# %% ../../nbs/30_modeling/58_search.ipynb #a1fcaf04
+# %% ../../nbs/30_modeling/58_search.ipynb #e212f6d1
 @patch
 def propose(self: Search):
     "(Optuna's trial, configuration): what waits in the queue of the study, else what the sampler proposes."
@@ -242,7 +242,7 @@ def propose(self: Search):
         trial._fixed_params = {"family": list(shares)[drawn]}
     return trial, self.space.suggest(trial)
 
-
+# %% ../../nbs/30_modeling/58_search.ipynb #98df3bd6
 @patch
 def likely_families(self: Search):
     """Family -> probability that it is tried next: the nearer its best trial is to the best of all, and the cheaper its fits by the
@@ -260,7 +260,7 @@ def likely_families(self: Search):
     total = sum(weights.values())
     return {family: float(weight / total) for family, weight in weights.items()}
 
-
+# %% ../../nbs/30_modeling/58_search.ipynb #36e00a98
 @patch
 def begin(self: Search, trial, configuration):
     "Start the trial of a new configuration."
@@ -284,7 +284,7 @@ def pipeline(self: Search, configuration):
     return self.space.pipeline(configuration, self.X, task=self.task, random_state=self.random_state, early_stopping=True,
                                shuffle=not self.in_time)  # fmt: skip
 
-
+# %% ../../nbs/30_modeling/58_search.ipynb #ed0c9082
 @patch
 def fetch(self: Search, number, fit=False):
     """Whether the predictions of a trial are here. Those of another session or worker come from the store, where it has them; with
@@ -306,7 +306,7 @@ def fetch(self: Search, number, fit=False):
         self.hear(self.judge.next(0.1))
     return self.judge.trials[number].ended.state == "done"
 
-# %% ../../nbs/30_modeling/58_search.ipynb #9c4cd03a
+# %% ../../nbs/30_modeling/58_search.ipynb #5bf0a115
 @patch
 def hear(self: Search, event, why=None):
     "One event of the judge: a fold, the end of a trial, or None. `why`: the search is ending, so no trial goes on."
@@ -323,7 +323,7 @@ def hear(self: Search, event, why=None):
         return None
     return self.settle(event.trial, event.state, event)
 
-
+# %% ../../nbs/30_modeling/58_search.ipynb #f9b5c49c
 @patch
 def hear_fold(self: Search, event):
     "A fold of a trial was judged."
@@ -341,7 +341,7 @@ def hear_fold(self: Search, event):
     self.message = f"trial {event.trial}, fold {max(event.rung, 1)} of {self.n_folds}: {row['label']}"
     self.show()
 
-
+# %% ../../nbs/30_modeling/58_search.ipynb #e7c4dfbd
 @patch
 def settle(self: Search, number, state, judged=None, reason=""):
     "A trial has ended: write down how, and tell the study."
@@ -370,7 +370,7 @@ def _attributes(row):
 
 _TOLD = ("folds", "score", "gap", "standard_error", "z", "leader", "reason", "seconds", "cpu_seconds", "predict_seconds", "size", "n_iter")
 
-# %% ../../nbs/30_modeling/58_search.ipynb #cb0debad
+# %% ../../nbs/30_modeling/58_search.ipynb #3dbd7f07
 @patch
 def further(self: Search, judged):
     "The further objectives of a trial that ran all folds."
@@ -380,7 +380,7 @@ def further(self: Search, judged):
     found = score_prediction(oof["y"].to_numpy(), oof[name_of(judged.trial)].to_numpy(), ["cost_at_best"], cost=self.cost)
     return {"cost": found["cost_at_best"]}
 
-
+# %% ../../nbs/30_modeling/58_search.ipynb #6d3a8fed
 @patch
 def settle_repeat(self: Search, trial, configuration, same):
     "A configuration that was proposed before gets what it got then."
@@ -394,7 +394,7 @@ def settle_repeat(self: Search, trial, configuration, same):
     values = [sign * row["score"], *(row.get(name, np.nan) for name in self.objectives)] if state != "failed" else None
     self.study.tell(trial, state, values, _attributes(self.rows[number]))
 
-
+# %% ../../nbs/30_modeling/58_search.ipynb #b2b65ef7
 @patch
 def count_failure(self: Search, row):
     "Close a family of models that has failed often enough with one reason and never worked."
@@ -408,7 +408,7 @@ def count_failure(self: Search, row):
     if self.open_families:
         self.space = self.space.edited(**{family: None})
 
-
+# %% ../../nbs/30_modeling/58_search.ipynb #cb800545
 @patch
 def affords(self: Search, trial=None):
     "Whether the budget has room for the next fold of a trial, and for the last fit of all."
@@ -445,7 +445,7 @@ def ranked(self: Search):
     part = {n: r for n, r in self.rows.items() if r["state"] in ("stopped", "dropped") and r.get("losses") and n in self.judge.trials}
     return sorted(part, key=lambda n: (-part[n]["folds"], float(np.mean(part[n]["losses"])), n))[:1]
 
-# %% ../../nbs/30_modeling/58_search.ipynb #ff3779fe
+# %% ../../nbs/30_modeling/58_search.ipynb #c547c909
 @patch
 def look_around(self: Search):
     "Every few seconds: a sign of life, lost trials, news of others."
@@ -458,7 +458,7 @@ def look_around(self: Search):
     if self.leader is not None and self.judge.store.path is not None:
         self.fetch(self.leader)
 
-
+# %% ../../nbs/30_modeling/58_search.ipynb #f93aca79
 @patch
 def read_study(self: Search):
     "Rows of trials that are not this worker's own."
@@ -481,7 +481,7 @@ def drain(self: Search):
             break
         self.hear(event)
 
-
+# %% ../../nbs/30_modeling/58_search.ipynb #bdfcf732
 @patch
 def show(self: Search):
     "Tell whoever watches."

@@ -165,7 +165,7 @@ def cheapest(self: Tuning, within=None, by="predict_seconds"):
     good = done[(done["trial"] == self.best) | (done["tied"].fillna(False).astype(bool) if within is None else behind <= within)]
     return int(good.loc[good[by].idxmin(), "trial"])
 
-# %% ../../nbs/30_modeling/60_tuning.ipynb #cdd01f83
+# %% ../../nbs/30_modeling/60_tuning.ipynb #13565761
 @patch
 def described(self: Tuning, trial=None, *, calibration_folds=5):
     "The final estimator (or that of a `trial`) as a Call."
@@ -188,7 +188,7 @@ def columns(self: Tuning):
     "The ColumnKinds of the features."
     return ColumnKinds(*(self.inputs[name] for name in ColumnKinds._fields), levels=self.inputs["levels"])
 
-
+# %% ../../nbs/30_modeling/60_tuning.ipynb #afb859b0
 @patch
 def _space(self: Tuning):
     "The search space; that of a saved study from its plain values."
@@ -214,7 +214,7 @@ def _tried(self: Tuning, trial):
         raise InputError("a trial must be one of this study", got=repr(trial), fix=did_you_mean(trial, self.configurations))
     return int(trial)
 
-# %% ../../nbs/30_modeling/60_tuning.ipynb #fa7f68ad
+# %% ../../nbs/30_modeling/60_tuning.ipynb #1174474d
 @patch
 def fit_best(self: Tuning, data, *, trial=None, split=None):
     "The final estimator (or that of a `trial`) fitted on all development rows of the Dataset: a plain scikit-learn estimator."
@@ -243,7 +243,7 @@ def estimator(self: Tuning, X, *, trial=None, calibration_folds=5):
     calibration = self.final["calibration"] if trial is None else None
     return final_estimator(parts, weights, calibration, build(calibration_folds), task=self.task)
 
-
+# %% ../../nbs/30_modeling/60_tuning.ipynb #301997f3
 @patch(as_prop=True)
 def best_model(self: Tuning):
     "The final estimator, fitted on all development rows by `tune`. It is not part of a saved Tuning: see `fit_best`."
@@ -252,7 +252,7 @@ def best_model(self: Tuning):
         raise InputError("the model is there after `tune(..., refit=True)`", got="a saved study, or no refit", fix="Use `fit_best(data)`.")
     return found
 
-
+# %% ../../nbs/30_modeling/60_tuning.ipynb #6c787e0f
 @patch(as_prop=True)
 def code(self: Tuning):
     "Python text that builds the final estimator with scikit-learn alone."
@@ -271,7 +271,7 @@ def code_of(self: Tuning, trial=None):
     lists = "".join(f"{name} = {columns!r}\n" for columns, name in names)
     return f"{lists}{final_code(parts, weights, calibration, task=self.task, names=names)}"
 
-
+# %% ../../nbs/30_modeling/60_tuning.ipynb #5ff9a450
 @patch
 def as_candidate(self: Tuning, trial=None):
     "A trial (default: the best) as a recipe keeps it under `train.tuned`: a dict family, strategy, encoding, parameters."
@@ -367,7 +367,7 @@ def tune(data, space=None, split=None, scoring=None, *, families=None, strategie
         tracker.progress(1.0, why)
     return found
 
-# %% ../../nbs/30_modeling/60_tuning.ipynb #18c5214b
+# %% ../../nbs/30_modeling/60_tuning.ipynb #1d28dd2e
 def _objectives(objectives, cost_fp, cost_fn, task):
     objectives = (objectives,) if isinstance(objectives, str) else tuple(objectives or ())
     for name in objectives:
@@ -392,7 +392,7 @@ def _members(ensemble):
         raise InputError(rule, got=repr(ensemble), fix="Write e.g. 5.")
     return int(ensemble)
 
-
+# %% ../../nbs/30_modeling/60_tuning.ipynb #d39674cb
 def _racing(race, metric):
     return (metric.by_row and metric.name != "cost") if race == "auto" else race
 
@@ -411,7 +411,7 @@ def _places(resume, storage, store):
         return folder, store or folder.with_suffix(".fits.sqlite")
     return storage, store
 
-
+# %% ../../nbs/30_modeling/60_tuning.ipynb #b50f98a7
 def _folds_key(split):
     return fingerprint([[part.tolist() for part in fold] for fold in split.folds])
 
@@ -467,10 +467,10 @@ def earlier_configurations(warm_start, task, *, most=5):
     found = [c for turn in zip_longest(*rows) for c in turn if c is not None]
     return [{k: v for k, v in c.items() if v is not None} for c in found[:most]]
 
-# %% ../../nbs/30_modeling/60_tuning.ipynb #3eb097c4
+# %% ../../nbs/30_modeling/60_tuning.ipynb #23ae6b0e
 KEPT = 30  # trials whose predictions are kept
 
-
+# %% ../../nbs/30_modeling/60_tuning.ipynb #b9b90fba
 def _concluded(search, data, split, why, *, ensemble, calibrate, n_resamples):
     "What a Tuning says of the trials, as a dict."
     metric, task = search.metric, search.task
@@ -501,7 +501,7 @@ def _concluded(search, data, split, why, *, ensemble, calibrate, n_resamples):
             "best_lower": float(table_of["lower"]), "best_upper": float(table_of["upper"]), **corrected,
             "spent": search.ledger.spent, "stopped_because": why}  # fmt: skip
 
-
+# %% ../../nbs/30_modeling/60_tuning.ipynb #5484fcfb
 def _nothing_judged(search, why):
     failed = [row["reason"] for row in search.rows.values() if row["state"] == "failed"]
     if failed:
