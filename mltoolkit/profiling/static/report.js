@@ -296,8 +296,9 @@
       from = start_; to = end;
       const gap = (rows) => { const tr = h("tr", { class: "mltp-gap", "aria-hidden": "true" }, h("td", { colspan: table.tHead.rows[0].cells.length })); tr.firstChild.style.height = `${rows * height}px`; return tr; };
       const rows = order.slice(from, to).map((i, k) => { const tr = row(i); tr.setAttribute("aria-rowindex", String(from + k + 2)); return tr; });
-      const kept = document.activeElement && body.contains(document.activeElement) ? document.activeElement : null;
+      const kept = document.activeElement && body.contains(document.activeElement) ? document.activeElement : null, top = scroll.scrollTop;
       body.replaceChildren(gap(from), ...rows, gap(order.length - to));
+      if (scroll.scrollTop !== top) scroll.scrollTop = top; // a layout half-way through the exchange may have moved it
       if (kept && kept.isConnected) kept.focus({ preventScroll: true });
       else if (kept) scroll.focus({ preventScroll: true });
       const real = rows[0] && rows[0].offsetHeight;
