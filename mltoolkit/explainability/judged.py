@@ -44,7 +44,7 @@ class Judged(NamedTuple):
         "What the model says to expect of every row (n,): its probability, or its number. None with several classes."
         return None if self.task == "multiclass" else self.prediction
 
-# %% ../../nbs/40_explainability/38_judged.ipynb #881945f8
+# %% ../../nbs/40_explainability/38_judged.ipynb #bef293bc
 def judged(data, y, prediction, *, metric=None, blocks=None):
     """Rows to be judged: a Judged. `data`: a Dataset or table; `y`, `prediction`: outcomes and predictions of its rows, in order.
 
@@ -53,10 +53,12 @@ def judged(data, y, prediction, *, metric=None, blocks=None):
     """
     own = isinstance(data, Dataset)
     frame = data.frame if own else pd.DataFrame(data)
-    prediction, y = np.asarray(prediction), np.asarray(y)
-    if len(frame) != len(y) or len(y) != len(prediction):
-        raise InputError("`data` must have the rows of `y` and of the predictions, in the same order",
-                         got=f"{len(frame):,}, {len(y):,} and {len(prediction):,} rows",
+    prediction, y = np.atleast_1d(np.asarray(prediction)), np.atleast_1d(np.asarray(y))
+    if len(y) != len(prediction):
+        raise InputError("outcomes and predictions must have the same length", got=f"{len(y):,} and {len(prediction):,}",
+                         fix="Score the rows you pass as outcomes.")  # fmt: skip
+    if len(frame) != len(y):
+        raise InputError("`data` must have the rows of the outcomes and predictions", got=f"{len(frame):,} and {len(y):,} rows",
                          fix="Take the rows that were predicted: `data.take(comparison.oof['row'])`.")  # fmt: skip
     if not len(y):
         raise InputError("there must be rows to judge", got="an empty table", fix="Pass rows with outcomes and predictions.")
@@ -119,7 +121,7 @@ def _class_codes(y, classes):
     wrong = next(value for value in values if value not in place)
     raise InputError("an outcome must be one of the classes", got=repr(wrong), fix=f"They are {', '.join(map(repr, classes[:8]))}.")
 
-# %% ../../nbs/40_explainability/38_judged.ipynb #cb07d04a
+# %% ../../nbs/40_explainability/38_judged.ipynb #63dd6c96
 MOST_BLOCKS, FEWEST_BLOCKS, ROW_PARTS = 1_000, 10, 500
 
 
@@ -131,7 +133,7 @@ class BlockDraws:
             raise InputError("`n_resamples` must be a whole number of 50 or more", got=repr(n_resamples), fix="Use 400.")
         rng = np.random.default_rng(random_state)
         codes = block_codes(blocks, n_rows)
-        self.n_blocks = int(codes.max()) + 1
+        self.n_blocks, self.alone = int(codes.max()) + 1, blocks is None
         if self.n_blocks > MOST_BLOCKS:
             codes = (rng.permutation(self.n_blocks) % MOST_BLOCKS)[codes]
         self.codes, n = codes, min(self.n_blocks, MOST_BLOCKS)
@@ -144,7 +146,7 @@ class BlockDraws:
         n = len(self.weights)
         return np.bincount(group * n + self.codes, weights=values, minlength=n_groups * n).reshape(n_groups, n)
 
-# %% ../../nbs/40_explainability/38_judged.ipynb #66ee45f6
+# %% ../../nbs/40_explainability/38_judged.ipynb #00a90c05
 class Ratios(NamedTuple):
     "sum(part) / sum(whole) of every group: what `ratios` returns."
 
@@ -174,9 +176,9 @@ def ratios(draws, group, n_groups, part, whole=None, *, share=False):
         place = (np.arange(len(at)) + 37 * g) % ROW_PARTS
         sums = [np.bincount(place, weights=v[at], minlength=ROW_PARTS) for v in (part, whole)]
         top[g], bottom[g] = sums[0] @ draws.row_weights, sums[1] @ draws.row_weights
-    return _ratios(top, bottom, tops.sum(axis=1), bottoms.sum(axis=1), few, share)
+    return _ratios(top, bottom, tops.sum(axis=1), bottoms.sum(axis=1), few, share and ("only" if draws.alone else "wider"))
 
-# %% ../../nbs/40_explainability/38_judged.ipynb #5c67cf8f
+# %% ../../nbs/40_explainability/38_judged.ipynb #58adc7ed
 class _View(NamedTuple):
     "The blocks of some of the rows."
 
@@ -197,7 +199,7 @@ def _ratios(top, bottom, part, whole, few, share):
     lower, upper = quantiles(drawn)
     if share:
         low, high = wilson(part, whole)
-        lower, upper = np.fmin(lower, low), np.fmax(upper, high)
+        lower, upper = (low, high) if share == "only" else (np.fmin(lower, low), np.fmax(upper, high))
     nothing = ~(whole > 0)
     value, lower, upper = (np.where(nothing, np.nan, v) for v in (value, lower, upper))
     return Ratios(value, np.fmin(lower, value), np.fmax(upper, value), drawn, whole, few)
