@@ -11,7 +11,7 @@ import pandas as pd
 from ..core import InputError
 
 # %% auto #0
-__all__ = ['MIN_BLOCKS', 'STATES', 'clustered_gap', 'behind', 'beaten', 'checked_z', 'Board']
+__all__ = ['MIN_BLOCKS', 'STATES', 'clustered_gap', 'expected_gain', 'behind', 'beaten', 'checked_z', 'Board']
 
 # %% ../../nbs/30_modeling/29_racing.ipynb #5d20ddc6
 def clustered_gap(losses, leader, blocks):
@@ -25,22 +25,35 @@ def clustered_gap(losses, leader, blocks):
     variance = n_blocks / (n_blocks - 1) * float(sums @ sums) / len(difference) ** 2
     return gap, variance**0.5, n_blocks
 
-# %% ../../nbs/30_modeling/29_racing.ipynb #70db307e
+# %% ../../nbs/30_modeling/29_racing.ipynb #a3227542
+def expected_gain(gap, error):
+    "By how much a candidate that is `gap` behind, with this standard error, is expected to end ahead; an end behind counts as 0."
+    from math import erfc, exp, pi, sqrt
+
+    if not error > 0:
+        return max(0.0, -gap)
+    z = gap / error
+    return error * exp(-z * z / 2) / sqrt(2 * pi) - gap * erfc(z / sqrt(2)) / 2
+
+# %% ../../nbs/30_modeling/29_racing.ipynb #acf87d3a
 MIN_BLOCKS = 5
 
 
-def behind(losses, leader, blocks, *, z=3.0, left=1.0):
+def behind(losses, leader, blocks, *, z=3.0, left=1.0, worth=None):
     """Where a candidate stands against the leader, from the losses (n,) of both on the same rows, as a dict.
 
     gap, standard_error, z: by how much and how many standard errors it is behind, by the judgement that speaks more clearly against it;
     difference: the plain mean of `losses - leader`; beaten: whether it is out. `blocks`: a code a row. `z=None`: never out.
-    `left`: the share of the rows still to come, where only these rows count; 1: they stand for many more.
+    `left`: the share of the rows still to come, where only these rows count; 1: they stand for many more. `worth`: not out as long as
+    what may still be gained is more than this share of the leader's mean loss.
     """
     plain = clustered_gap(losses, leader, blocks)
     cut = clustered_gap(np.minimum(losses, np.max(leader)), leader, blocks)
     gap, error, n_blocks = max((plain, cut), key=lambda g: g[0] / g[1] if g[1] else np.inf)
     error = error * left**0.5
     out = z is not None and n_blocks >= MIN_BLOCKS and gap > 1e-12 and gap > z * error
+    if out and worth is not None:
+        out = expected_gain(gap, error) < worth * float(np.mean(leader))
     return {"gap": gap, "standard_error": error, "z": gap / error if error else np.inf * np.sign(gap) if gap else 0.0,
             "difference": plain[0], "beaten": bool(out)}  # fmt: skip
 

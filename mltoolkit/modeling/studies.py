@@ -137,14 +137,15 @@ def _set_draw(self: Study, trials, number):
         self._storage.set_trial_system_attr(self._ids[number], "draw", draw)
     return draw
 
-# %% ../../nbs/30_modeling/55_studies.ipynb #698f44a9
+# %% ../../nbs/30_modeling/55_studies.ipynb #1a1b935d
 @patch
 def _take(self: Study):
     "Take a waiting trial; its number, or None where there is none."
     from optuna.exceptions import UpdateFinishedTrialError
     from optuna.trial import TrialState
 
-    for frozen in self._frozen((TrialState.WAITING,)):
+    waiting = self._frozen((TrialState.WAITING,))
+    for frozen in sorted(waiting, key=lambda t: t.user_attrs.get("retry_of", t.number)):
         trial_id = self._ids[frozen.number] = frozen._trial_id
         try:
             self._set(frozen.number, worker=self.worker, started=time.time())

@@ -26,7 +26,7 @@ from .racing import behind
 from .validation import prediction_columns
 
 # %% auto #0
-__all__ = ['RACE_Z', 'PART_CAUTION', 'LARGE', 'PART', 'KEPT_BYTES', 'FoldDone', 'Judged', 'judge_fold', 'Judge']
+__all__ = ['RACE_Z', 'WORTH', 'ENSEMBLE_Z', 'PART_Z', 'LARGE', 'PART', 'KEPT_BYTES', 'FoldDone', 'Judged', 'judge_fold', 'Judge']
 
 # %% ../../nbs/30_modeling/56_trials.ipynb #0534718a
 @dataclass(frozen=True, kw_only=True)
@@ -108,9 +108,10 @@ def judge_fold(data, fold, rest, prepared=None, *, alone=True, size=False):
     fitted = fit_predict(data, fold, rest, prepared, train_score=False, alone=alone, size=size)
     return fitted, (prepared.cpu_seconds if prepared is not None else 0.0)
 
-# %% ../../nbs/30_modeling/56_trials.ipynb #0f6f4e1e
-RACE_Z = 2.0  # standard errors behind the leader at which a trial is dropped
-PART_CAUTION = 2.0  # on a part of the training rows, so many times as many standard errors
+# %% ../../nbs/30_modeling/56_trials.ipynb #ddd4ae4a
+RACE_Z, WORTH = 1.0, 0.001  # a trial is dropped so many standard errors behind, when no more than this share of the loss is to be won
+ENSEMBLE_Z = 2.0  # where an ensemble is made of them: near ties are its best members
+PART_Z = 4.0  # on a part of the training rows, so many standard errors at least
 LARGE, PART = 50_000, 1 / 8  # training rows of a fold above which a part of them is tried first, and that part
 KEPT_BYTES = 1_000_000_000  # of prepared folds that are kept
 
@@ -363,7 +364,7 @@ def leader(self: Judge):
     found = self.best or max((r for r in self.trials.values() if r.folds), key=lambda r: (r.folds, -r.number), default=None)
     return None if found is None else (found.number, found.mean)
 
-# %% ../../nbs/30_modeling/56_trials.ipynb #d0e896a6
+# %% ../../nbs/30_modeling/56_trials.ipynb #d0b0c534
 @patch
 def _standing(self: Judge, run, rung):
     "Where a trial stands on the rows that it and the leader saw: (leader, dict), or (None, {})."
@@ -373,9 +374,9 @@ def _standing(self: Judge, run, rung):
         return None, {}
     own, best = (np.concatenate([r.losses[k] for k in shared]) for r in (run, rival))
     z = self.z if run.todo else None
-    z = PART_CAUTION * z if z is not None and rung == 0 else z
+    z = max(PART_Z, z) if z is not None and rung == 0 else z
     left = 1 - len(own) / sum(len(rows) for r, rows in self.rows.items() if r) if rung and run.todo else 1.0
-    told = behind(own, best, self._codes(tuple(shared)), z=z, left=left)
+    told = behind(own, best, self._codes(tuple(shared)), z=z, left=left, worth=WORTH)
     found = {"leader": rival.number, "leader_loss": float(best.mean()), "z": min(told["z"], 1e6), "dropped": told["beaten"]}
     return rival, told | found
 
