@@ -131,12 +131,14 @@ def looked(column, figure, *, name, pseudo_rows=30):
     rank[order] = np.arange(len(order))
     return Looked(name, np.where(missing, np.nan, rank[codes]), tuple(str(levels[i]) for i in order), False)
 
-# %% ../../nbs/40_explainability/41_conditions.ipynb #cd6dd513
+# %% ../../nbs/40_explainability/41_conditions.ipynb #2c0fff1a
 def condition_of(column, low, high, missing):
     "The condition `low < value <= high` on a Looked column; -inf and inf where it is open."
     inside = np.unique(column.values[(column.values > low) & (column.values <= high)])
     if column.levels or not len(inside):
-        return {"column": column.name, "levels": [column.levels[int(k)] for k in inside], "missing": bool(missing)}
+        levels = [column.levels[int(k)] for k in inside]
+        top = len(inside) > 0 and inside[-1] == len(column.levels) - 1  # the highest means first, where they are what is meant
+        return {"column": column.name, "levels": levels[::-1] if top else levels, "missing": bool(missing)}
     if len(inside) == 1 and not column.time and inside[0] == round(inside[0]) and abs(inside[0]) < 1e6:
         return {"column": column.name, "levels": [value_text(float(inside[0]))], "missing": bool(missing)}
     ends = {"low": _short_end(column, low), "high": _short_end(column, high)}
