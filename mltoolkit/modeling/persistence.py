@@ -197,7 +197,7 @@ def _as_text(column, expected, notes):
         raise InputError(f"{expected['column']!r} must hold text, as in training", got=repr(_plain(wrong)), fix="Convert it first.")
     return column.astype("str") if len(known) else column.astype(object)
 
-# %% ../../nbs/30_modeling/70_persistence.ipynb #4e1ea376
+# %% ../../nbs/30_modeling/70_persistence.ipynb #cd3d9d17
 _TREES = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor", "sklearn.tree._tree.Tree",
           "sklearn._loss.link.LogitLink", "sklearn._loss.loss.HalfBinomialLoss")  # fmt: skip
 _NEIGHBOURS = ("sklearn.neighbors._kd_tree.KDTree", "sklearn.metrics._dist_metrics.EuclideanDistance64")
@@ -207,7 +207,7 @@ _VOTES = ("sklearn.utils._bunch.Bunch",)  # the members of a vote by name
 _OPTIONAL = ("collections.OrderedDict", "lightgbm.basic.Booster", "lightgbm.sklearn.LGBMClassifier", "lightgbm.sklearn.LGBMRegressor",
              "xgboost.core.Booster", "xgboost.sklearn.XGBClassifier", "xgboost.sklearn.XGBRegressor")  # fmt: skip
 _OURS = ("encoders.DateParts", "encoders.TextParts", "resampling.Resample", "resampling.PriorCorrection", "resampling.AnomalyClassifier",
-         "resampling.BalancedWeights", "early_stopping.EarlyStopped")  # fmt: skip
+         "resampling.BalancedWeights", "early_stopping.EarlyStopped", "decided.DecidedClassifier")  # fmt: skip
 
 # %% ../../nbs/30_modeling/70_persistence.ipynb #9f0518c7
 _IMBLEARN = (
