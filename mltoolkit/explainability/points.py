@@ -97,11 +97,12 @@ def _closed(found, rest):
     share = np.where(total > 0, size / np.where(total > 0, total, 1.0), 1.0 / found.shape[1])
     return found + share * np.expand_dims(rest, 1)
 
-# %% ../../nbs/40_explainability/28_points.ipynb #5cd82fc7
-def _smoothed(values, base, background, n_nodes=4):
+# %% ../../nbs/40_explainability/28_points.ipynb #3ee633e4
+def _smoothed(values, base, background, weights=None, n_nodes=4):
     "(values, reference, prediction, closing) for one output in log-odds; `background` (m, players): contributions of its rows."
-    spread, total = (background**2).mean(axis=0), background.sum(axis=1)
-    spread = spread * ((total**2).mean() / max(spread.sum(), 1e-300))  # columns that go together: the variance of the whole is kept
+    spread, total = np.average(background**2, axis=0, weights=weights), background.sum(axis=1)
+    whole = np.average(total**2, weights=weights)
+    spread = spread * (whole / max(spread.sum(), 1e-300))  # columns that go together: the variance of the whole is kept
     square, way = values**2, values.sum(axis=1)
     others, known = spread.sum() - spread, square.sum(axis=1, keepdims=True) - square
     found = np.zeros_like(values)
@@ -110,7 +111,7 @@ def _smoothed(values, base, background, n_nodes=4):
         variance = (1 - t) * others + t * (1 - t) * known
         with_it, without = _bent(mean + values, variance), _bent(mean, variance + spread)
         found += weight * (with_it - without)
-    start, end = sigmoid(base + total).mean(), sigmoid(base + way)
+    start, end = np.average(sigmoid(base + total), weights=weights), sigmoid(base + way)
     rest = end - start - found.sum(axis=1)
     return _closed(found, rest), np.asarray(start), end, float(np.abs(rest).mean()) if len(rest) else 0.0
 
@@ -119,25 +120,26 @@ def _bent(mean, variance):
     "The mean probability where log-odds are normal (MacKay 1992)."
     return sigmoid(mean / np.sqrt(1 + np.pi / 8 * variance))
 
-# %% ../../nbs/40_explainability/28_points.ipynb #1d202206
-OUTPUTS = ("probability", "value", "log-odds", "log")
+# %% ../../nbs/40_explainability/28_points.ipynb #16c96719
+OUTPUTS = ("probability", "value", "score", "log-odds", "log")
 
 
-def to_points(values, base, *, output, background=None):
+def to_points(values, base, *, output, background=None, weights=None):
     """Contributions in the unit a reader knows: Points.
 
     `values`: (n, players) or, for several classes, (n, players, classes), whose sum over players plus `base` is the output.
-    `output`: 'probability', 'value', 'log-odds' or 'log'. `background`: (m, players) contributions of the background rows to
-    the same base; with them log-odds of two classes are smoothed (mean error against Shapley values of the probability on
-    the flights 0.18 points, against 0.36 without). InputError for other outputs and for values that are not finite.
+    `output`: 'probability', 'value', 'score', 'log-odds' or 'log'. `background`: (m, players) contributions of the background
+    rows to the same base, `weights` (m,) how much each counts; with them log-odds of two classes are smoothed (mean error
+    against Shapley values of the probability on the flights 0.18 points, against 0.36 without). InputError for other outputs
+    and for values that are not finite.
     """
     values, base = np.asarray(values, dtype=float), np.asarray(base, dtype=float)
     _check(values, base, output)
     base = base.reshape(()) if values.ndim == 2 else base
-    if output in ("probability", "value"):
+    if output in ("probability", "value", "score"):
         return Points(values=values, reference=base, prediction=base + values.sum(axis=1), method="as is", closing=0.0)
     if output == "log-odds" and values.ndim == 2 and background is not None and len(background):
-        found, start, end, closing = _smoothed(values, base, np.asarray(background, dtype=float))
+        found, start, end, closing = _smoothed(values, base, np.asarray(background, dtype=float), weights)
         return Points(values=found, reference=start, prediction=end, method="smoothed", closing=closing)
     if values.ndim == 3 and output == "log-odds":
         found, start, end = _proportional_classes(values, base)
