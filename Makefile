@@ -11,6 +11,9 @@ ROWS ?=
 ARGS ?=
 WORKERS ?= 2
 
+# Many tests start processes that import the library: compiled once, not anew in each.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo lab app test test-quick notebooks readme export lint bench bench-modeling bench-tuning clean
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,11 +27,17 @@ lab: .venv/.installed  ## JupyterLab on a starter notebook
 app: .venv/.installed  ## the latest run as a page for people who do not code
 	@$(BIN)/mltoolkit app
 
+# The notebooks of the floors run beside pytest, whose browsers and servers leave a third of two processors idle. Those with budgets
+# of seconds, and the longest, wait for its end. One that fails does not hide what the others would have said.
+NBTEST := OMP_NUM_THREADS=1 $(BIN)/nbdev-test nbs --n-workers 0 --do-print
 test: .venv/.dev  ## all tests: the library's, the notebooks' own, export and README in sync, browser
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest tests -n $(WORKERS) --dist loadfile
-	@export OMP_NUM_THREADS=1; $(BIN)/nbdev-test nbs/30_modeling --n-workers 0 --do-print & one=$$!; \
-	$(BIN)/nbdev-test nbs --skip-folder-re '^[_.]|30_modeling' --n-workers 0 --do-print; other=$$?; wait $$one && exit $$other
+	@log=$$(mktemp); trap 'kill $$(jobs -p) 2>/dev/null; rm -f $$log' EXIT; trap 'exit 130' INT TERM; \
+	$(NBTEST) --skip-folder-re '^[_.]|tutorials' --skip-file-re '^[_.]|^index' >$$log 2>&1 & beside=$$!; \
+	$(BIN)/python -m pytest tests -n $(WORKERS) --dist loadfile --no-loadscope-reorder; bad=$$?; \
+	$(NBTEST) --path-re '/tutorials/' & tutorials=$$!; \
+	$(NBTEST) --file-re '^index' || bad=1; \
+	wait $$tutorials || bad=1; wait $$beside || bad=1; cat $$log; exit $$bad
 
 test-quick: .venv/.dev  ## the tests that need neither a browser nor a full run
 	$(BIN)/python -m pytest tests -m "not slow and not browser"
@@ -73,7 +82,7 @@ clean:  ## remove the environment and everything built
 	@$(PIP) install -c constraints.txt -e .
 	@touch $@
 
-.venv/.dev: .venv/.installed
-	@echo "installing what the tests need"
+.venv/.dev: settings.ini setup.py pyproject.toml constraints.txt | .venv/bin/python
+	@echo "installing mltoolkit and what the tests need into .venv (about two minutes, once)"
 	@$(PIP) install -c constraints.txt -e ".[dev,sql,spark,dask]"
-	@touch $@
+	@touch $@ .venv/.installed

@@ -48,12 +48,33 @@ def flights_small():
 
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory):
-    "A finished run of the flights recipe on 8,000 rows, made once a session. Tests must not change it."
+    "A finished run of the flights recipe on 8,000 rows, made once for all workers. Tests must not change it."
+    from filelock import FileLock
+
     import mltoolkit as mlt
     from mltoolkit.core import templates_dir
+    from mltoolkit.production.runs import Run
 
-    recipe = mlt.Recipe.load(templates_dir() / "recipes" / "flights.yaml")
-    return mlt.run(recipe, params={"data.rows": 8_000}, folder=tmp_path_factory.mktemp("runs"))
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "finished_run"
+    with FileLock(f"{folder}.lock"):
+        finished = [path for path in folder.glob("flights/2*") if not path.suffix]
+        if not finished:
+            recipe = mlt.Recipe.load(templates_dir() / "recipes" / "flights.yaml")
+            finished = [mlt.run(recipe, params={"data.rows": 8_000}, folder=folder).path]
+    return Run.open(finished[0])
+
+
+# The files that take longest, longest first: begun early, they keep no worker waiting at the end (`--no-loadscope-reorder`).
+LONGEST = [
+    "templates/test_pipeline_templates", "test_house", "pushdown/test_pushdown_spark", "browser/test_lab",
+    "production/test_tune_stage", "production/test_pipeline", "browser/", "pushdown/", "cli/", "production/", "widgets/", "modeling/",
+]  # fmt: skip
+
+
+def _rank(nodeid):
+    "The place of a test's file in `LONGEST`; files that are not there keep their order, after those that are."
+    return next((i for i, name in enumerate(LONGEST) if f"tests/{name}" in nodeid), len(LONGEST))
 
 
 def _missing(what, reason):
@@ -135,6 +156,7 @@ def _served(binaries, folder, user):
 
 
 def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: _rank(item.nodeid))
     for item in items:
         if "browser" in Path(str(item.fspath)).parts:
             item.add_marker(pytest.mark.browser)
