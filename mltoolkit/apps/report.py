@@ -166,7 +166,7 @@ def _by_level(row):
 def _slice_ends(row):
     return row.get("recall_lower", row.get("lower")), row.get("recall_upper", row.get("upper"))
 
-# %% ../../nbs/80_apps/10_report.ipynb #d0974923
+# %% ../../nbs/80_apps/10_report.ipynb #91f36610
 def _drives(saved, told, most=12):
     rows = importances(saved)[:most]
     if not rows:
@@ -188,7 +188,7 @@ def _cases(saved, told):
     base, probas = explanation.get("base"), {str(r.get("row")): r.get("prediction") for r in explanation.get("predictions") or []}
     cards = [_case(name, rows, probas.get(name), base) for name, rows in cases.items()]
     text = [f"For single {saved.word('unit', 'rows')}: how each column moved the probability away from the average of {share(base)}."]
-    errors = [r["error"] for rows in cases.values() for r in rows if known(r.get("error"))]
+    errors = [r["error"] for rows in cases.values() for r in rows if known(r.get("error")) and r["error"] > 0]
     note = (
         f"Shapley values, estimated by sampling; the standard error is at most {100 * max(errors):.1f} points."
         if errors

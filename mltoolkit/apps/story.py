@@ -570,7 +570,7 @@ def example_run(folder, *, rows=5000, random_state=0):
         stage.update(state="done")
     return writer.finish(0.0)
 
-# %% ../../nbs/80_apps/00_story.ipynb #c005bd7b
+# %% ../../nbs/80_apps/00_story.ipynb #aafcc65c
 def _example_results(results, recipe, data, cut, found, random_state):
     "The results of evaluating and explaining, by name; the opening of the test is recorded in the folder `results`."
     from mltoolkit.core import silent
@@ -584,7 +584,8 @@ def _example_results(results, recipe, data, cut, found, random_state):
     decision, model, test = decide(y, proba, **costs), found.fit_best(data), LockedTest(data, cut)
     test.open(results / "opening.json", model_hash="example", threshold=decision.threshold)
     locked = model.predict_proba(test.X[list(found.features)])[:, 1]
-    explained = explain(model, test.data, rows=2, n_background=20, n_repeats=2, max_rows=500, random_state=random_state, progress=silent)
+    explained = explain(model, test.data, rows=2, output="probability", n_background=20, n_repeats=2, max_rows=500, n_attribution_rows=0,
+                        random_state=random_state, progress=silent)  # fmt: skip
     return {
         "decision": decision, "outcome_oof": evaluate_at(y, proba, decision.threshold, **costs),
         "slices": slices(data.take(rows), y, proba, by=["carrier"], threshold=decision.threshold),

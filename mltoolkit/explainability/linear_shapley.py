@@ -36,7 +36,7 @@ def _raw_outputs(estimator, Z):
     values = np.asarray(estimator.predict(Z), dtype=float).reshape(Z.shape[0], -1)
     return [("value", values)] + ([("log", np.log(values))] if (values > 0).all() else [])
 
-# %% ../../nbs/40_explainability/07_linear_shapley.ipynb #0bf9c37e
+# %% ../../nbs/40_explainability/07_linear_shapley.ipynb #f671d4c4
 def linear_of(estimator, Z):
     "The LinearModel of a fitted estimator, checked on the encoded rows Z (n, p); None where it is not linear."
     if not hasattr(estimator, "coef_") or not hasattr(estimator, "intercept_"):
@@ -47,8 +47,7 @@ def linear_of(estimator, Z):
     if coefficients.ndim != 2 or coefficients.shape[0] != Z.shape[1]:
         return None
     intercept = np.broadcast_to(np.asarray(estimator.intercept_, dtype=float).ravel(), (coefficients.shape[1],))
-    found = LinearModel(coefficients, intercept, "")
-    raw = found.raw(Z)
+    raw = LinearModel(coefficients, intercept, "").raw(Z.to_numpy() if hasattr(Z, "to_numpy") else Z)
     for space, values in _raw_outputs(estimator, Z):
         if values.shape == raw.shape and np.allclose(values, raw, rtol=1e-9, atol=1e-9 * max(1.0, np.abs(raw).max())):
             return LinearModel(coefficients, intercept, space)

@@ -116,10 +116,15 @@ def plot_calibration(result, ax=None, *, dark=False):
     _title(ax, "Does a probability mean what it says?")
     return ax
 
-# %% ../../nbs/60_plots/20_charts.ipynb #f6e2b309
+# %% ../../nbs/60_plots/20_charts.ipynb #00d4cbb0
 def plot_importance(result, ax=None, *, most=12, dark=False):
-    "How much the predictions lean on each column, largest first, with 95 % intervals."
+    "How much the predictions lean on each column, largest first, with 95 % intervals: by shuffling, or, without labels, by contributions."
     table = _table(result, "importance", ["column", "importance", "lower", "upper"], "an Explanation")
+    label = "loss" if (metric := getattr(result, "metric", "log_loss") or "log_loss") != "log_loss" else "rise of the log-loss"
+    label += f" of {metric} when the column is shuffled" if label == "loss" else " when the column is shuffled"
+    if table["importance"].isna().all() and "attribution" in table:
+        names = {"attribution": "importance", "attribution_lower": "lower", "attribution_upper": "upper"}
+        table, label = table[["column", *names]].rename(columns=names), f"mean contribution ({getattr(result, 'output', '')})"
     table = table.sort_values("importance", ascending=False).head(most)
     ax, colors = _axes(ax, dark=dark, height=0.9 + 0.3 * len(table))
     rows = range(len(table))
@@ -128,27 +133,29 @@ def plot_importance(result, ax=None, *, most=12, dark=False):
     ax.set_yticks(rows, [_cut(c) for c in table["column"]])
     ax.set_ylim(len(table) - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
-    ax.set(xlabel="rise of the log-loss when the column is shuffled")
+    ax.set(xlabel=label)
     _title(ax, "What the predictions lean on")
     return ax
 
-# %% ../../nbs/60_plots/20_charts.ipynb #870c9037
+# %% ../../nbs/60_plots/20_charts.ipynb #75113f3d
 def plot_local(result, row=None, ax=None, *, most=8, dark=False):
-    "How each column moved the prediction of one explained row (default: the first), in percentage points."
+    "How each column moved the prediction of one explained row (default: the first); with several classes, that of the predicted class."
     table = _table(result, "local", ["row", "column", "value", "contribution"], "an Explanation")
-    row = table["row"].iloc[0] if row is None else row
+    output, row = getattr(result, "output", "probability"), table["row"].iloc[0] if row is None and len(table) else row
     chosen = table[table["row"] == row]
     if chosen.empty:
         raise InputError("`row` must be one of the explained rows", got=repr(row), fix=did_you_mean(row, table["row"].unique()))
+    chosen = result.of(row) if "class" in chosen else chosen
     chosen = chosen.sort_values("contribution", key=abs, ascending=False).head(most)
+    scale, label = (100, "percentage points") if output == "probability" else (1, output)
     ax, colors = _axes(ax, dark=dark, height=0.9 + 0.3 * len(chosen))
     tones = [colors["warn"] if v > 0 else colors["bar"] for v in chosen["contribution"]]
-    ax.barh(range(len(chosen)), 100 * chosen["contribution"], color=tones, height=0.6)
+    ax.barh(range(len(chosen)), scale * chosen["contribution"], color=tones, height=0.6)
     ax.axvline(0, color=colors["dim"], linewidth=1)
     ax.set_yticks(range(len(chosen)), [_cut(f"{c} = {v}") for c, v in zip(chosen["column"], chosen["value"])])
     ax.set_ylim(len(chosen) - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
-    ax.set(xlabel="percentage points")
+    ax.set(xlabel=label)
     _title(ax, f"Row {row}: what moved the prediction")
     return ax
 
