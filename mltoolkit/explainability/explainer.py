@@ -77,7 +77,7 @@ def sentence(self: Attribution):
         return told + "their error was not measured (one round)."
     return told + f"standard errors up to {self.error.max():.2g}, {self.error.mean():.2g} on average ({self.evaluations:,} predictions)."
 
-# %% ../../nbs/40_explainability/09_explainer.ipynb #afbf6d8b
+# %% ../../nbs/40_explainability/09_explainer.ipynb #7de43ec9
 METHODS = ("linear", "trees", "enumeration", "sampling")
 _CHUNK = 4_000_000  # numbers held at once by the sampling
 
@@ -93,8 +93,10 @@ class _Inside:
             self.explain = LinearShapley(found, encoded, mapped.groups, d, weights=weights)
             self.base = self.explain.base + shift
         else:
-            self.explain = partial(_tree_values, found, encoded, mapped.groups, d, weights)
-            self.base = np.average(np.asarray(found.raw(encoded)).reshape(encoded.shape[0], -1), axis=0, weights=weights) + shift
+            from mltoolkit.explainability.tree_shapley import prepare_trees
+
+            prepared = prepare_trees(found, encoded, groups=mapped.groups, n_players=d, weights=weights)
+            self.explain, self.base = prepared.values, prepared.base + shift
         self.shift = shift
 
     def encode(self, X):
@@ -109,7 +111,7 @@ class _Inside:
     def values(self, X, cancel=None):
         return self.explain(self.encode(X)) if self.method == "linear" else self.explain(self.encode(X), cancel=cancel)
 
-# %% ../../nbs/40_explainability/09_explainer.ipynb #091123b0
+# %% ../../nbs/40_explainability/09_explainer.ipynb #8648fc13
 def _shift(shift):
     "The shift of log-odds as it is added to the raw output: one number for two classes, else one a class."
     return np.array([shift[1] - shift[0]]) if len(shift) == 2 else np.asarray(shift)
@@ -118,13 +120,6 @@ def _shift(shift):
 def _matrix(Z):
     "Encoded rows as numbers; sparse ones stay sparse."
     return Z.tocsr().astype(float) if hasattr(Z, "tocsr") else plain(Z).astype(float)
-
-
-def _tree_values(ensemble, background, groups, n_players, weights, Z, cancel=None):
-    from mltoolkit.explainability.tree_shapley import tree_shapley
-
-    values = tree_shapley(ensemble, Z, background, groups, n_players, weights=weights, cancel=cancel)
-    return values if values.ndim == 3 else values[:, :, None]
 
 # %% ../../nbs/40_explainability/09_explainer.ipynb #ac59bce8
 class _Outside:
@@ -182,18 +177,15 @@ def _exact_engine(model, X, background, weights, output, method):
         return engine, ""
     return None, why
 
-# %% ../../nbs/40_explainability/09_explainer.ipynb #cbeaa7f5
+# %% ../../nbs/40_explainability/09_explainer.ipynb #01a1e926
 def _read_linear(parts, encoded):
     found = linear_of(parts.estimator, encoded)
     return found, "" if found else f"{type(parts.estimator).__name__} is not linear"
 
 
 def _read_trees(parts, encoded):
-    try:
-        from mltoolkit.explainability import tree_shapley  # noqa: F401
-        from mltoolkit.explainability.trees import ensemble_of, why_not
-    except ImportError:
-        return None, "trees are not read yet"
+    from mltoolkit.explainability.trees import ensemble_of, why_not
+
     found = ensemble_of(parts.estimator)
     return found, "" if found is not None else str(why_not(parts.estimator))
 
@@ -255,7 +247,7 @@ class Explainer:
     def __repr__(self):
         return f"Explainer(method={self.method!r}, output={self.output!r}, exact={self.exact}, players={len(self.players)})"
 
-# %% ../../nbs/40_explainability/09_explainer.ipynb #1cc8ed23
+# %% ../../nbs/40_explainability/09_explainer.ipynb #9104f856
 def _engine(model, X, background, weights, output, method, random_state):
     "(engine, note): the way to explain `model`, and what to know about it."
     engine, why = None, ""
@@ -273,7 +265,7 @@ def _engine(model, X, background, weights, output, method, random_state):
         raise InputError("all coalitions can be tried for 16 columns at most", got=f"{background.shape[1]} columns",
                          fix="Use `method='sampling'`.")  # fmt: skip
     kind = method if method in METHODS else "enumeration" if few else "sampling"
-    note = f"Not explained from the inside: {why}." if why else ""
+    note = f"Not explained from the inside: {why.rstrip('.')}." if why else ""
     return _Outside(kind, function, background, weights, random_state), f"{note} {_background_note(background)}".strip()
 
 
