@@ -266,11 +266,10 @@ def test_measuring_counts_workers():
     import sys
 
     before = measure()
-    worker = subprocess.Popen([sys.executable, "-c", "import time\nx = bytearray(60_000_000)\nend = time.process_time() + 0.5\nwhile time.process_time() < end: pass\ninput()"], stdin=subprocess.PIPE)
+    work = "import time\nx = bytearray(60_000_000)\nwhile time.process_time() < 0.5: pass\nprint('worked', flush=True)\ninput()"
+    worker = subprocess.Popen([sys.executable, "-c", work], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
-        import time
-
-        time.sleep(1.2)
+        assert worker.stdout.readline() == b"worked\n"  # however long a busy machine takes
         alive = measure()
     finally:
         worker.communicate(b"\n")
