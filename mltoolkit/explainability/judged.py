@@ -146,7 +146,7 @@ class BlockDraws:
         n = len(self.weights)
         return np.bincount(group * n + self.codes, weights=values, minlength=n_groups * n).reshape(n_groups, n)
 
-# %% ../../nbs/40_explainability/38_judged.ipynb #00a90c05
+# %% ../../nbs/40_explainability/38_judged.ipynb #69e87de6
 class Ratios(NamedTuple):
     "sum(part) / sum(whole) of every group: what `ratios` returns."
 
@@ -171,12 +171,33 @@ def ratios(draws, group, n_groups, part, whole=None, *, share=False):
     tops, bottoms = view.sums(codes, n_groups, part), view.sums(codes, n_groups, whole)
     few = (bottoms > 0).sum(axis=1) < FEWEST_BLOCKS
     top, bottom = tops @ draws.weights, bottoms @ draws.weights
+    alike = _alike(view.codes, part, whole) if few.any() and not draws.alone else 0.0
     for g in np.flatnonzero(few & (bottoms.sum(axis=1) > 0)):
         at = np.flatnonzero((codes == g) & (whole > 0))
-        place = (np.arange(len(at)) + 37 * g) % ROW_PARTS
-        sums = [np.bincount(place, weights=v[at], minlength=ROW_PARTS) for v in (part, whole)]
-        top[g], bottom[g] = sums[0] @ draws.row_weights, sums[1] @ draws.row_weights
+        top[g], bottom[g] = _row_draws(part[at], whole[at], view.codes[at], 37 * g, alike, draws)
     return _ratios(top, bottom, tops.sum(axis=1), bottoms.sum(axis=1), few, share and ("only" if draws.alone else "wider"))
+
+# %% ../../nbs/40_explainability/38_judged.ipynb #85dbbc56
+def _alike(block, part, whole):
+    "How alike the rows of a block are (0 to 1): the intraclass correlation that the design effect of all rows implies."
+    pull = (part - part.sum() / max(whole.sum(), 1e-300) * whole)[whole > 0]
+    block, squares = block[whole > 0], (pull**2).sum()
+    size = np.bincount(block).astype(float)
+    rows = (size**2).sum() / max(size.sum(), 1.0)  # rows in the block of a row
+    if squares <= 0 or rows <= 1:
+        return 0.0
+    effect = (np.bincount(block, weights=pull) ** 2).sum() / squares
+    return float(np.clip((effect - 1) / (rows - 1), 0.0, 1.0))
+
+
+def _row_draws(part, whole, block, shift, alike, draws):
+    "(sums of part, sums of whole) under draws of rows, stretched by the design effect of the blocks the rows lie in."
+    place = (np.arange(len(part)) + shift) % ROW_PARTS
+    top, bottom = (np.bincount(place, weights=v, minlength=ROW_PARTS) @ draws.row_weights for v in (part, whole))
+    size = np.bincount(block).astype(float)
+    stretch = np.sqrt(1 + alike * ((size**2).sum() / size.sum() - 1))
+    value = part.sum() / whole.sum()
+    return bottom * value + stretch * (top - bottom * value), bottom
 
 # %% ../../nbs/40_explainability/38_judged.ipynb #58adc7ed
 class _View(NamedTuple):
@@ -213,7 +234,7 @@ def quantiles(drawn, level=0.95):
         lower[known], upper[known] = np.nanquantile(drawn[known], [(1 - level) / 2, (1 + level) / 2], axis=1)
     return lower, upper
 
-# %% ../../nbs/40_explainability/38_judged.ipynb #a3fc1550
+# %% ../../nbs/40_explainability/38_judged.ipynb #4be0efe0
 class Differences(NamedTuple):
     "Differences of figures, one a pair: what `differences` returns."
 
@@ -239,6 +260,8 @@ def differences(a, b, *, share=False):
         error = np.fmax(error, np.where(value > 0, below, above) / norm.ppf(0.975))
     with np.errstate(divide="ignore", invalid="ignore"):
         p = np.where(error > 0, 2 * norm.sf(np.abs(value) / error), np.nan)
+    steady = (error == 0) & (a.n >= FEWEST_BLOCKS) & (b.n >= FEWEST_BLOCKS)  # the same in every row, and so in every draw
+    p = np.where(steady, np.where(value == 0, 1.0, 0.0), p)
     bad = ~np.isfinite(value)
     return Differences(value, *(np.where(bad, np.nan, v) for v in (lower, upper, p)))
 
