@@ -19,14 +19,14 @@ def kernel(function):
     except RuntimeError:  # no folder that can be written
         return numba.njit(nogil=True)(function)
 
-# %% ../../nbs/40_explainability/03_tree_kernels.ipynb #9237ba69
+# %% ../../nbs/40_explainability/03_tree_kernels.ipynb #502bbcc6
 Nodes = namedtuple("Nodes", "column cut left right player value useful satisfied")
 Level = namedtuple("Level", "rows masks first second kept count path")
-Table = namedtuple("Table", "values key stamp place masks sizes seen clock")
+Table = namedtuple("Table", "values key stamp place masks sizes weights leaders clock")
 BLOCK = 128  # background rows at a time: two words of 64 bits
 WIDEST = 62  # players on a path that fit into a mask
 
-# %% ../../nbs/40_explainability/03_tree_kernels.ipynb #2e19983d
+# %% ../../nbs/40_explainability/03_tree_kernels.ipynb #d7810a99
 @kernel
 def _level(n, depth):
     "Room for the rows alive at each node on the way: slot 2 * depth + side."
@@ -38,11 +38,11 @@ def _level(n, depth):
 @kernel
 def _table(n, width):
     "Room for the distinct masks of a leaf and what they add."
-    size = 64
+    size = 1024
     while size < 4 * n:
         size *= 2
     return Table(np.zeros((n, width)), np.zeros(size, np.int64), np.zeros(size, np.int64), np.zeros(size, np.int64),
-                 np.zeros(BLOCK, np.int64), np.zeros(BLOCK, np.int64), np.zeros(BLOCK, np.int64), np.zeros(1, np.int64))  # fmt: skip
+                 np.zeros(BLOCK, np.int64), np.zeros(BLOCK, np.int64), np.zeros(BLOCK), np.zeros(2, np.int64), np.zeros(1, np.int64))  # fmt: skip
 
 # %% ../../nbs/40_explainability/03_tree_kernels.ipynb #a65ac928
 @kernel
@@ -98,47 +98,6 @@ def _positions():
 
 DE_BRUIJN = _positions()
 
-# %% ../../nbs/40_explainability/03_tree_kernels.ipynb #e03a28f1
-@kernel
-def _background_mask(level, table, slot, held, b):
-    "The players of the path that background row `b` does not satisfy, as bits; kept for the leaf."
-    if table.seen[b] != table.clock[0]:
-        word, shift, mask, size = b >> 6, b & 63, 0, 0
-        for q in range(held):
-            if not (level.kept[slot, q, word] >> shift) & 1:
-                mask |= 1 << q
-                size += 1
-        table.seen[b], table.masks[b], table.sizes[b] = table.clock[0], mask, size
-    return table.masks[b], table.sizes[b]
-
-
-@kernel
-def _fill(level, table, t, slot, held, i, weights, factors, scale, dense):
-    "What the leaf adds to each player for the rows that fail the players in the mask of row i."
-    values, path = table.values[t], level.path
-    values[:] = 0.0
-    mask, failed, against = level.masks[slot, i], 0, 0.0
-    for q in range(held):
-        failed += (mask >> q) & 1
-    for half in range(2):
-        alive = level.second[slot, i] if half else level.first[slot, i]
-        while alive:
-            b = 64 * half + _lowest(alive)
-            alive &= alive - 1
-            other, size = _background_mask(level, table, slot, held, b)
-            if failed:
-                against += weights[b] * factors[size, failed - 1]
-            if size:
-                add = scale * weights[b] * factors[size - 1, failed]
-                while other:
-                    q = _lowest(other)
-                    other &= other - 1
-                    values[path[q] if dense else q] += add
-    while mask:
-        q = _lowest(mask)
-        mask &= mask - 1
-        values[path[q] if dense else q] = -scale * against
-
 # %% ../../nbs/40_explainability/03_tree_kernels.ipynb #6a158af8
 @kernel
 def _find(table, mask, found):
@@ -152,32 +111,92 @@ def _find(table, mask, found):
     table.stamp[at], table.key[at], table.place[at] = table.clock[0], mask, found
     return found, found + 1
 
-# %% ../../nbs/40_explainability/03_tree_kernels.ipynb #3d63b556
+# %% ../../nbs/40_explainability/03_tree_kernels.ipynb #577e75eb
 @kernel
-def _leaf(level, table, slot, held, values, output, weights, factors, out, dense):
-    "Add what a leaf gives to the rows alive in it. out: (outputs, rows, players)."
+def _background_masks(level, table, slot, held, weights, merge):
+    "For a leaf: the players of its path that each background row does not satisfy, as bits; rows with equal bits are merged."
+    for b in range(len(weights)):
+        table.masks[b] = 0
+    for q in range(held):
+        for b in range(len(weights)):
+            table.masks[b] |= (((level.kept[slot, q, b >> 6] >> (b & 63)) & 1) ^ 1) << q
+    table.leaders[0], table.leaders[1] = -1, -1
+    for b in range(len(weights)):
+        table.weights[b], table.sizes[b], mask = weights[b], 0, table.masks[b]
+        while mask:
+            table.sizes[b] += 1
+            mask &= mask - 1
+    if merge:
+        table.leaders[0], table.leaders[1], found = 0, 0, 0
+        for b in range(len(weights)):
+            leader, now = _find(table, table.masks[b], b)
+            if now > b:
+                table.leaders[b >> 6] |= 1 << (b & 63)
+            else:
+                table.weights[leader] += weights[b]
+        table.clock[0] += 1
+
+# %% ../../nbs/40_explainability/03_tree_kernels.ipynb #ae9fa63e
+@kernel
+def _fill(path, table, t, held, mask, first, second, factors, scale, dense):
+    "What a leaf adds to each player for a row that fails the players in `mask`, with the background rows in `first` and `second`."
+    failed, against = 0, 0.0
+    for q in range(table.values.shape[1]):
+        table.values[t, q] = 0.0
+    for q in range(held):
+        failed += (mask >> q) & 1
+    for half in range(2):
+        alive = (second if half else first) & table.leaders[half]
+        while alive:
+            b = 64 * half + _lowest(alive)
+            alive &= alive - 1
+            other, size, weight = table.masks[b], table.sizes[b], scale * table.weights[b]
+            if failed:
+                against += weight * factors[size, failed - 1]
+            if size:
+                add = weight * factors[size - 1, failed]
+                while other:
+                    q = _lowest(other)
+                    other &= other - 1
+                    table.values[t, path[q] if dense else q] += add
+    while mask:
+        q = _lowest(mask)
+        mask &= mask - 1
+        table.values[t, path[q] if dense else q] = -against
+
+# %% ../../nbs/40_explainability/03_tree_kernels.ipynb #f1a70804
+@kernel
+def _leaf(level, table, slot, child, column, cut, side, q, held, values, output, weights, factors, out, dense):
+    "Add what the leaf on `side` of a split gives to the rows of `slot`. out: (outputs, rows, players)."
     table.clock[0] += 1
+    _background_masks(level, table, child, held, weights, level.count[slot] > 64)
+    kept_first, kept_second, bit = level.kept[child, q, 0], level.kept[child, q, 1], 1 << q
     found, scale, width = 0, values[output] if output >= 0 else 1.0, out.shape[2]
-    rows, masks = level.rows[slot], level.masks[slot]
     for i in range(level.count[slot]):
-        t, now = _find(table, masks[i], found)
+        row, mask, one, two = level.rows[slot, i], level.masks[slot, i], level.first[slot, i], level.second[slot, i]
+        if (column[row] <= cut) != (side == 0):
+            mask |= bit
+        if mask & bit:
+            one &= kept_first
+            two &= kept_second
+        if (one | two) == 0:
+            continue
+        t, now = _find(table, mask, found)
         if now > found:
-            _fill(level, table, t, slot, held, i, weights, factors, scale, dense)
+            _fill(level.path, table, t, held, mask, one, two, factors, scale, dense)
             found = now
-        row, adds = rows[i], table.values[t]
         if output >= 0 and dense:
-            to = out[output, row]
             for p in range(width):
-                to[p] += adds[p]
+                out[output, row, p] += table.values[t, p]
         elif output >= 0:
-            for q in range(held):
-                out[output, row, level.path[q]] += adds[q]
+            for p in range(held):
+                out[output, row, level.path[p]] += table.values[t, p]
         else:
             for k in range(len(values)):
-                for q in range(width if dense else held):
-                    out[k, row, q if dense else level.path[q]] += values[k] * adds[q]
+                for p in range(width if dense else held):
+                    out[k, row, p if dense else level.path[p]] += values[k] * table.values[t, p]
 
-# %% ../../nbs/40_explainability/03_tree_kernels.ipynb #e2b5d722
+# %% ../../nbs/40_explainability/03_tree_kernels.ipynb #fa296c82
 @kernel
 def _tree(root, output, nodes, codes, weights, factors, out, level, table, stack, dense):
     "One tree, depth first, all rows together."
@@ -192,9 +211,6 @@ def _tree(root, output, nodes, codes, weights, factors, out, level, table, stack
     while top > 0:
         top -= 1
         node, slot, held = stack[top, 0], stack[top, 1], stack[top, 2]
-        if nodes.left[node] < 0:
-            _leaf(level, table, slot, held, nodes.value[node], output, weights, factors, out, dense)
-            continue
         q = _position(level.path, held, nodes.player[node])
         level.path[q] = nodes.player[node]
         for side in range(2):
@@ -204,7 +220,11 @@ def _tree(root, output, nodes, codes, weights, factors, out, level, table, stack
             child = 2 * (slot // 2 + 1) + side
             one, two = nodes.satisfied[node, 0], nodes.satisfied[node, 1]
             _enter(level, slot, child, held, q, ~one if side else one, ~two if side else two)
-            _follow(level, slot, child, codes[nodes.column[node]], nodes.cut[node], side, q)
+            column, cut = codes[nodes.column[node]], nodes.cut[node]
+            if nodes.left[to] < 0:
+                _leaf(level, table, slot, child, column, cut, side, q, max(held, q + 1), nodes.value[to], output, weights, factors, out, dense)
+                continue
+            _follow(level, slot, child, column, cut, side, q)
             if level.count[child] > 0:
                 stack[top, 0], stack[top, 1], stack[top, 2] = to, child, max(held, q + 1)
                 top += 1
