@@ -262,7 +262,7 @@ def _periods(counts, choice, capacity, prices, prevalence):
     cost = prices.total(up * tp, down * (alarms - tp), up * (counts.positives - tp), down * (counts.negatives - alarms + tp))
     return table, {"alarms": alarms, "caught": tp, "cost": float(cost)}
 
-# %% ../../nbs/30_modeling/50_decision.ipynb #353f2a08
+# %% ../../nbs/30_modeling/50_decision.ipynb #2e1aba3d
 class CostTable(CostCounts):
     """Outcomes and probabilities, prepared once, so that `decide` answers quickly for any prices, capacity and prevalence.
 
@@ -273,7 +273,7 @@ class CostTable(CostCounts):
     def __init__(self, y_true, proba, *, period=None, blocks=None, groups=None, n_resamples=200, random_state=0):
         super().__init__(y_true, proba, period=period, blocks=blocks, n_resamples=n_resamples, random_state=random_state)
         self.groups = groups
-        self._grouped  # sorted by period now, so that the first capacity is not slower than the next
+        self.n_periods = len(self._grouped[1])  # sorts by period now, so that the first capacity is as quick as the next
 
     @functools.cached_property
     def quality(self):
