@@ -47,16 +47,18 @@ def similarity_order(X, name, codes, n_levels):
     line = line * np.sign(line[np.abs(line).argmax()] or 1.0)
     return np.argsort(np.round(line, 12), kind="stable")
 
-# %% ../../nbs/40_explainability/19_accumulated.ipynb #daece9c3
+# %% ../../nbs/40_explainability/19_accumulated.ipynb #5e4e6c24
 def steps_of(X, axis):
     "(points, order, rows, steps): the known points of an axis, their order, and which row tells about which step between neighbours."
     known = np.flatnonzero(~axis.table["missing"].to_numpy())
     column = X[axis.column]
+    if len(known) < 2:
+        return axis.points.iloc[known], known, np.zeros(0, dtype=int), np.zeros(0, dtype=int)
     if axis.kind in ("number", "date"):
         at = axis.table["x"].to_numpy()[known]
         x = places(column)
         rows = np.flatnonzero(np.isfinite(x))
-        return axis.points.iloc[known], known, rows, np.clip(np.searchsorted(at, x[rows], side="left") - 1, 0, max(0, len(at) - 2))
+        return axis.points.iloc[known], known, rows, np.clip(np.searchsorted(at, x[rows], side="left") - 1, 0, len(at) - 2)
     number = points_of_rows(column, axis)
     number = np.where(number < len(known), number, -1)
     fixed = axis.kind == "boolean" or (isinstance(column.dtype, pd.CategoricalDtype) and column.dtype.ordered)
@@ -67,16 +69,18 @@ def steps_of(X, axis):
     up, down = np.flatnonzero((mine >= 0) & (mine < len(order) - 1)), np.flatnonzero(mine > 0)
     return axis.points.iloc[order], order, np.concatenate([up, down]), np.concatenate([mine[up], mine[down] - 1])
 
-# %% ../../nbs/40_explainability/19_accumulated.ipynb #84773bfa
+# %% ../../nbs/40_explainability/19_accumulated.ipynb #5339c2ac
 def local_effects(predict, X, axis, steps):
     "Differences (m, k) of the output over each step of `steps_of`: the row with the upper cell minus the row with the lower."
     points, _, rows, step = steps
+    if not len(rows):
+        return predict(X.head(1))[:0]
     lower, upper = X.iloc[rows].reset_index(drop=True), X.iloc[rows].reset_index(drop=True)
     lower[axis.column], upper[axis.column] = points.take(step).array, points.take(step + 1).array
     found = predict(pd.concat([lower, upper], ignore_index=True))
     return found[len(rows) :] - found[: len(rows)]
 
-# %% ../../nbs/40_explainability/19_accumulated.ipynb #7709416f
+# %% ../../nbs/40_explainability/19_accumulated.ipynb #fb5c82bf
 def accumulate(differences, steps, draws):
     """(curve (points, k), curves of all draws, steps without rows) from local effects of one or several models.
 
@@ -110,5 +114,6 @@ def _centre(points, steps, n):
 
 
 def _summed(effects, weights):
-    curve = np.concatenate([np.zeros_like(effects[:, :1]), np.cumsum(effects, axis=1)], axis=1)
-    return curve - np.tensordot(curve, weights, axes=(1, 0))[:, None, :] if curve.shape[1] else curve
+    first = np.zeros((len(effects), min(1, len(weights)), effects.shape[2]))
+    curve = np.concatenate([first, np.cumsum(effects, axis=1)], axis=1)
+    return curve - np.tensordot(curve, weights, axes=(1, 0))[:, None, :]

@@ -42,7 +42,7 @@ def check_counts(least=1, **counts):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
             raise InputError(f"`{name}` must be a whole number of {least} or more", got=repr(value))
 
-# %% ../../nbs/40_explainability/01_outputs.ipynb #53c1d83c
+# %% ../../nbs/40_explainability/01_outputs.ipynb #22038e0a
 BATCH = 50_000  # rows predicted at once
 NEAR = 1e-6  # probabilities are kept this far from 0 and 1 before their log-odds are taken
 SPACES = {"binary": ("probability", "log-odds"), "multiclass": ("probability", "log-odds"), "regression": ("value",)}
@@ -55,7 +55,7 @@ def task_of(model):
         return "binary" if len(classes) == 2 else "multiclass"
     from sklearn.base import is_classifier
 
-    if not hasattr(model, "predict") or is_classifier(model):
+    if not hasattr(model, "predict") or (hasattr(model, "__sklearn_tags__") and is_classifier(model)):
         raise InputError("`model` must be a fitted scikit-learn classifier or regressor", got=type(model).__name__,
                          fix="Pass the fitted pipeline, e.g. `comparison.fit_best(data)`.")  # fmt: skip
     return "regression"
@@ -66,7 +66,17 @@ def log_odds(proba):
     proba = np.clip(proba, NEAR, 1 - NEAR)
     return np.log(proba) - np.log1p(-proba)
 
-# %% ../../nbs/40_explainability/01_outputs.ipynb #30a27313
+# %% ../../nbs/40_explainability/01_outputs.ipynb #3ec8901c
+def _order(labels, classes):
+    "Which column of a model's probabilities belongs to each class of a Dataset."
+    if labels == list(range(len(classes))):
+        return np.arange(len(classes))
+    if set(labels) != set(classes):
+        raise InputError("the model and the data must have the same classes", got=f"{labels[:4]} and {classes[:4]}",
+                         fix="Use the Dataset the model was fitted on, with other rows.")  # fmt: skip
+    return np.array([labels.index(c) for c in classes])
+
+# %% ../../nbs/40_explainability/01_outputs.ipynb #8b78ed87
 class Predictor:
     """A fitted model as a function: table -> array (rows, outputs). `output`: 'auto', 'probability', 'log-odds' or 'value'.
 
@@ -84,8 +94,18 @@ class Predictor:
             raise InputError(f"`output` must be one the model has: {words}", got=repr(output),
                              fix=f"Use {' or '.join(map(repr, allowed))}.")  # fmt: skip
         self.output = allowed[0] if output == "auto" else output
-        labels = getattr(model, "classes_", ()) if self.task == "multiclass" else ()
-        self.classes = tuple(c.item() if hasattr(c, "item") else c for c in labels)
+        labels = [] if self.task == "regression" else [c.item() if hasattr(c, "item") else c for c in model.classes_]
+        self.labels, self.order = labels, np.arange(len(labels))  # of the model; their order among the outputs
+        self.classes = tuple(labels) if self.task == "multiclass" else ()
+
+    def for_data(self, data):
+        "The same, with outputs named and ordered as the classes of a Dataset are, and its positive label as the one output of two."
+        if self.task == "multiclass" and len(data.classes) == len(self.labels):
+            self.order = _order(self.labels, list(data.classes))
+            self.classes = tuple(data.classes)
+        elif self.task == "binary" and data.target is not None and data.positive in self.labels:
+            self.order = np.argsort([label == data.positive for label in self.labels], kind="stable")
+        return self
 
     @property
     def n_outputs(self):
@@ -99,7 +119,9 @@ class Predictor:
         with threadpool_limits(limits=1):
             parts = [np.asarray(predict(X.iloc[at : at + BATCH]), dtype=float) for at in range(0, len(X), BATCH)]
         found = np.concatenate(parts) if parts else np.zeros((0, max(2, self.n_outputs)))
-        return found[:, 1] if self.task == "binary" else found.reshape(len(X)) if self.task == "regression" else found
+        if self.task == "regression":
+            return found.reshape(-1)[: len(X)]
+        return found[:, self.order[1]] if self.task == "binary" else found[:, self.order]
 
     def __call__(self, X):
         found = self.prediction(X).reshape(len(X), self.n_outputs)

@@ -178,7 +178,7 @@ def permutation_importance(model, data, *, target=None, metric=None, groups=None
         lower_is_better=metric.lower_is_better, n_rows=len(X), n_repeats=n_repeats, n_blocks=measure.n_blocks,
         groups={label: list(names) for label, names in chosen.items() if len(names) > 1})  # fmt: skip
 
-# %% ../../nbs/40_explainability/09_permutation.ipynb #f81193cb
+# %% ../../nbs/40_explainability/09_permutation.ipynb #af6b1db4
 def _rows_with_target(model, data, max_rows):
     "(X, y, blocks, task, function table -> prediction) of rows with a known target, `max_rows` at most."
     if data.target is None:
@@ -188,6 +188,7 @@ def _rows_with_target(model, data, max_rows):
     if (data.task or "binary") != predictor.task or len(predictor.classes) not in (0, len(data.classes)):
         raise InputError("the target must be what the model predicts", got=f"a {data.task} target and a {predictor.task} model",
                          fix="Use the Dataset the model was fitted on, with other rows.")  # fmt: skip
+    predictor.for_data(data)
     known = np.flatnonzero(data.is_known)
     at = known[spread_rows(len(known), max_rows)]
     y = data.known().y.to_numpy()[spread_rows(len(known), max_rows)]

@@ -38,13 +38,13 @@ def joint_parts(both, one, two, plain):
     "The joint part (n, a, b, k) of every row, from the outputs with both points, with either, and as the row is (n, k)."
     return both - one[:, :, None] - two[:, None] + plain[:, None, None]
 
-# %% ../../nbs/40_explainability/19_surfaces.ipynb #05c17b12
+# %% ../../nbs/40_explainability/19_surfaces.ipynb #1f976368
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Surface(Result):
     "The mean output of a model over two columns, and its joint part. One row a pair of points (and class)."
     table: pd.DataFrame  # [class], a, b (texts), a_x, b_x, value, lower, upper, joint, joint_lower, joint_upper, n, supported
     columns: list  # the names of the two columns
-    axis_kinds: list  # 'number'', 'date', 'category' or 'boolean' of each
+    axis_kinds: list  # 'number', 'date', 'category' or 'boolean' of each
     output: str
     task: str
     classes: list
@@ -64,7 +64,7 @@ class Surface(Result):
             raise InputError("`class_` must be one of the model's classes", got=repr(class_), fix=did_you_mean(class_, self.classes))
         return part.pivot(index="a", columns="b", values=what).reindex(index=pd.unique(part["a"]), columns=pd.unique(part["b"]))
 
-# %% ../../nbs/40_explainability/19_surfaces.ipynb #a329db5c
+# %% ../../nbs/40_explainability/19_surfaces.ipynb #42b56c23
 def surface(model, data, a, b, *, output="auto", grid=8, max_levels=8, max_rows=200, n_resamples=200, random_state=0, progress=None,
             cancel=None):  # fmt: skip
     """The Surface of a fitted model (or a list of models of several folds) over the columns `a` and `b`.
@@ -76,6 +76,7 @@ def surface(model, data, a, b, *, output="auto", grid=8, max_levels=8, max_rows=
     check_counts(2, grid=grid, max_levels=max_levels)
     predicts = predictors_of(model, output)
     data, X = inputs_of(predicts[0].model, data)
+    predicts = [predict.for_data(data) for predict in predicts]
     for name in (a, b):
         if name not in X.columns or a == b:
             got = repr(name) if a != b else f"{a!r} twice"
@@ -131,11 +132,12 @@ def _surface_table(X, axes, draws, values, joints, classes):
     table = pd.concat(tables, ignore_index=True)
     return table[["class", *place, *figures, "n", "supported"]] if classes else table
 
-# %% ../../nbs/40_explainability/19_surfaces.ipynb #20ab3d5a
+# %% ../../nbs/40_explainability/19_surfaces.ipynb #49b04a01
 @patch(as_prop=True)
 def sentence(self: Surface):
     "The strongest joint part that is told from zero and has data behind it, or that the two columns add up."
-    told = self.table[self.table["supported"] & ((self.table["joint_lower"] > 0) | (self.table["joint_upper"] < 0))]
+    least = 1e-9 * self.table["value"].abs().max()  # rounding is no finding
+    told = self.table[self.table["supported"] & ((self.table["joint_lower"] > least) | (self.table["joint_upper"] < -least))]
     if not len(told):
         return f"{self.columns[0]} and {self.columns[1]} add up: where there is data, no joint part can be told from zero."
     row = told.loc[told["joint"].abs().idxmax()]

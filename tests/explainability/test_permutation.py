@@ -200,3 +200,19 @@ def test_outputs_refuse():
         predictors_of([fitted("binary"), fitted("regression")])
     with pytest.raises(InputError, match="empty"):
         predictors_of([])
+
+
+def test_models_fitted_on_labels_are_put_in_the_order_of_the_data():
+    labels = DATA["multiclass"].frame["y"].map({"0": "low", "1": "mid", "2": "high"})
+    data = Dataset(frame=FRAME.assign(y=labels), target="y", task="multiclass", classes=("low", "mid", "high"))
+    model = LogisticRegression().fit(FRAME[FEW], labels)
+    codes = LogisticRegression().fit(FRAME[FEW], data.y)
+    one, two = (Predictor(m).for_data(data) for m in (model, codes))
+    assert one.classes == two.classes == ("low", "mid", "high")
+    np.testing.assert_allclose(one(FRAME[FEW]), two(FRAME[FEW]), atol=1e-3)
+    assert permutation_importance(model, data, n_repeats=1, progress=quiet).score < 0.7
+    late = Dataset(frame=FRAME.assign(y=np.where(A > 0, "late", "on time")), target="y", positive="late")
+    said = LogisticRegression().fit(FRAME[FEW], late.frame["y"])
+    assert np.corrcoef(Predictor(said).for_data(late)(FRAME[FEW])[:, 0], A)[0, 1] > 0.8
+    with pytest.raises(InputError, match="same classes"):
+        Predictor(model).for_data(DATA["multiclass"])
