@@ -90,6 +90,57 @@ def test_a_slice_without_positives():
     assert np.isnan(table.loc["a", "recall"]) and table.loc["b", "recall"] == 0 and np.isnan(table.loc["b", "precision"])
 
 
+def test_quantities():
+    rng = np.random.default_rng(2)
+    n = 3_000
+    f = pd.DataFrame({"g": rng.choice(["a", "b", "c", "d"], n)})
+    y = rng.normal(size=n) * np.where(f["g"] == "b", 3.0, 1.0) + 2 * (f["g"] == "c")
+    report = mlt.slices(f, y, np.zeros(n), by="g")
+    table = report.table.set_index("level")
+    for level, index in f.groupby("g").indices.items():
+        assert table.loc[level, "score"] == pytest.approx(np.sqrt((y[index] ** 2).mean()))
+        assert table.loc[level, "mae"] == pytest.approx(np.abs(y[index]).mean()) and table.loc[level, "bias"] == pytest.approx(
+            -y[index].mean()
+        )
+        rest = np.setdiff1d(np.arange(n), index)
+        assert table.loc[level, "difference"] == pytest.approx(np.sqrt((y[index] ** 2).mean()) - np.sqrt((y[rest] ** 2).mean()))
+    kinds = {(entry["level"], entry["kind"]) for entry in report.worst}
+    assert ("b", "error") in kinds and ("c", "bias") in kinds and not {("a", "bias"), ("a", "error"), ("d", "error")} & kinds
+    assert "predictions too low" in report.sentence and report.summary()["rmse"] == pytest.approx(np.sqrt((y**2).mean()))
+    assert (mlt.slices(f, y, np.zeros(n), by="g", metric="mae").table["score"] == table["mae"].to_numpy()).all()
+
+
+def test_several_classes():
+    rng = np.random.default_rng(3)
+    n = 3_000
+    f = pd.DataFrame({"g": rng.choice(["a", "b", "c"], n)})
+    true = np.where(f["g"] == "c", rng.integers(0, 3, n), 0)
+    report = mlt.slices(f, true, np.tile([0.8, 0.1, 0.1], (n, 1)), by="g")
+    table = report.table.set_index("level")
+    assert table.loc["c", "accuracy"] == pytest.approx((true[f["g"] == "c"] == 0).mean()) and table.loc["a", "accuracy"] == 1
+    assert table.loc["a", "lower"] < 1 and [entry["level"] for entry in report.worst] == ["c"]
+    with pytest.raises(InputError, match="yes-or-no"):
+        mlt.slices(f, true, np.tile([0.8, 0.1, 0.1], (n, 1)), by="g", threshold=0.5)
+
+
+def test_sensitive_levels_are_not_named():
+    f, y, proba = rows(1_000)
+    d = Dataset(frame=f.assign(y=y), target="y", positive=1, sensitive="carrier")
+    report = mlt.slices(d, y, proba, by=["carrier", "month"], threshold=0.2, min_rows=20)
+    assert report.table["level"].head(3).tolist() == ["level 1", "level 2", "level 3"] and "ZZ" not in json.dumps(report.to_dict())
+    with pytest.raises(InputError, match="before the outcome"):
+        mlt.slices(d, y, proba, by="y", threshold=0.2)
+
+
+def test_corrected_p_values_and_an_odd_number_column():
+    f, y, proba = rows()
+    f["odd"] = np.where(np.arange(6_000) % 3 == 0, np.inf, np.arange(6_000.0))
+    report = mlt.slices(f, y, proba, by=["carrier", "odd"], threshold=0.2, min_rows=50)
+    table = report.table
+    assert table.loc[table["level"] == "ZZ", "p_adjusted"].item() < 0.001 and (table["p_adjusted"] >= table["p_value"]).all()
+    assert table.loc[table["column"] == "odd", "n"].sum() == 6_000 and "deserve a look" in report.sentence
+
+
 def test_round_trip_and_hostile_names(tmp_path):
     f, y, proba = rows(1_000)
     report = mlt.slices(f.rename(columns={"carrier": "<b>"}), y, proba, by="<b>", threshold=0.2, min_rows=20)
