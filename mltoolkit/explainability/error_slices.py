@@ -240,7 +240,7 @@ def find_slices(data, y, prediction, *, columns=None, looking_for="error", metri
                        searched_rows=int(searched.sum()), columns=tuple(names), left_out=tuple(left_out), correction=correction or "none",
                        task=rows.task, metric=rows.metric.name, metric_label=rows.metric.label, blocks=divided)  # fmt: skip
 
-# %% ../../nbs/40_explainability/42_error_slices.ipynb #74b23645
+# %% ../../nbs/40_explainability/42_error_slices.ipynb #ce7e76a4
 def _search(rows, names, figure, searched, tracker, *, min_rows, most, max_depth, max_rows, both_sides, random_state):
     at = np.flatnonzero(searched)
     if len(at) > max_rows:
@@ -263,7 +263,7 @@ def _as_category(column):
     except (TypeError, ValueError):
         return column
 
-
+# %% ../../nbs/40_explainability/42_error_slices.ipynb #c5d45a96
 def _judge(rows, kept, figure, other, bias, *, min_rows, correction, n_resamples, random_state):
     at = np.flatnonzero(other)
     half = rows._replace(frame=rows.frame.iloc[at], y=rows.y[at], prediction=rows.prediction[at],

@@ -22,7 +22,7 @@ from ..modeling.metrics import wilson
 # %% auto #0
 __all__ = ['WORDS', 'FACTS', 'FEWEST', 'Figure', 'Fairness', 'fairness']
 
-# %% ../../nbs/40_explainability/44_fairness.ipynb #60784450
+# %% ../../nbs/40_explainability/44_fairness.ipynb #9cb63e9b
 WORDS = {  # in the order in which differences are told
     "selection_rate": "selection rate", "tpr": "true positive rate", "fpr": "false positive rate", "precision": "precision",
     "calibration_gap": "calibration gap", "bias": "bias", "accuracy": "accuracy", "log_loss": "log-loss", "rmse": "RMSE",
@@ -41,7 +41,7 @@ class Figure(NamedTuple):
     whole: np.ndarray | None = None
     share: bool = True
 
-
+# %% ../../nbs/40_explainability/44_fairness.ipynb #e4e70244
 def _figures(rows, threshold):
     "The figures of the task, as a list of Figure."
     y, p = rows.y, rows.prediction
@@ -262,7 +262,7 @@ def _check_threshold(threshold, task):
     if not number or not np.isfinite(threshold):
         raise InputError("`threshold` must be a number", got=repr(threshold), fix="Use `decision.threshold`.")
 
-# %% ../../nbs/40_explainability/44_fairness.ipynb #6bbd8f83
+# %% ../../nbs/40_explainability/44_fairness.ipynb #ebf0b3c9
 def _told(figure, value, task):
     signed = figure in ("calibration_gap", "bias")
     if figure == "log_loss" or task == "regression":
@@ -281,7 +281,8 @@ def _column_text(self, column, most=4):
     groups, table = self.groups[self.groups["column"] == column], self.table[self.table["column"] == column]
     base = groups.loc[groups["reference"], "group"].iloc[0]
     values = table[table["group"] == base].set_index(["figure", "label"])["value"]
-    differ = table[table["differs"]].sort_values("figure", key=lambda names: names.map(list(WORDS).index), kind="stable")
+    differ = table[table["differs"]].sort_values("difference", key=lambda v: -v.abs(), kind="stable")
+    differ = differ.sort_values("figure", key=lambda names: names.map(list(WORDS).index), kind="stable")
     deeds, total = differ[~differ["figure"].isin(FACTS)], int(table["p_value"].notna().sum())
     start = f"By {column} ({int(groups['shown'].sum())} groups, compared with {base})"
     if not len(differ):
@@ -291,7 +292,7 @@ def _column_text(self, column, most=4):
     more = f"; and {len(deeds) - most} more" if len(deeds) > most else ""
     return f"{start} {len(differ)} of {total} comparisons differ beyond chance: {told}{more}."
 
-
+# %% ../../nbs/40_explainability/44_fairness.ipynb #c4e38fb9
 @patch(as_prop=True)
 def sentence(self: Fairness):
     "What differs, in plain words."

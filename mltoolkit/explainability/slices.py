@@ -174,7 +174,7 @@ def _other_failures(table, rows):
             found.append((row.n * abs(row.bias), entry))
     return [entry for _, entry in sorted(found, key=lambda pair: -pair[0])][:20]
 
-# %% ../../nbs/40_explainability/40_slices.ipynb #67a7c879
+# %% ../../nbs/40_explainability/40_slices.ipynb #b901d0c6
 def slices(data, y, proba, *, by, threshold=None, metric=None, min_rows=100, blocks=None, n_resamples=400, random_state=0):
     """The model's figures in every slice of the columns `by`: a SliceReport.
 
@@ -199,7 +199,7 @@ def slices(data, y, proba, *, by, threshold=None, metric=None, min_rows=100, blo
     return SliceReport(table=table, overall=overall, worst=worst, threshold=threshold, min_rows=min_rows, task=rows.task,
                        metric=rows.metric.name, metric_label=rows.metric.label)  # fmt: skip
 
-
+# %% ../../nbs/40_explainability/40_slices.ipynb #e02f6052
 def _checked_threshold(threshold, task):
     if task != "binary":
         if threshold is not None:

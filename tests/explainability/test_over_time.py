@@ -36,9 +36,10 @@ def test_figures_are_those_of_a_groupby():
 
 
 def test_no_drift_is_found_where_there_is_none():
-    d, y, proba = year(seed=2)
-    found = over_time(d, y, proba)
-    assert not len(found.worse) and not len(found.biased) and "No trend" in found.sentence and "fits the mean outcome" in found.sentence
+    found = [over_time(*year(2_880, seed=seed), n_resamples=200) for seed in range(10)]
+    quiet = [not len(f.worse) and not len(f.biased) and "No trend" in f.sentence for f in found]
+    assert sum(quiet) >= 8  # three questions, each with an error of one in twenty
+    assert "fits the mean outcome" in found[quiet.index(True)].sentence
 
 
 def test_planted_drift_and_a_bad_month_are_told():
