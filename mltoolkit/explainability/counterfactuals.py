@@ -23,7 +23,7 @@ from .values import value_text
 # %% auto #0
 __all__ = ['Counterfactuals', 'Goal', 'counterfactuals']
 
-# %% ../../nbs/40_explainability/32_counterfactuals.ipynb #a18ece78
+# %% ../../nbs/40_explainability/32_counterfactuals.ipynb #b645fa63
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Counterfactuals(Result):
     "For every row asked about: small changes that bring its prediction to the goal."
@@ -47,15 +47,16 @@ class Counterfactuals(Result):
             raise InputError("`row` must be one that was asked about", got=repr(row), fix=fix)
         return self.options[self.options["row"] == row].drop(columns="row").reset_index(drop=True)
 
-    @property
-    def sentence(self):
-        "What was found, in plain English: for one row how, for several in how many."
-        if len(self.outcomes) == 1:
-            return self.outcomes["text"].iloc[0]
-        found = int(self.outcomes["found"].sum())
-        few = self.options.groupby("row")["n_changed"].min()
-        one = f"; for {int((few == 1).sum()):,} one change is enough" if len(few) else ""
-        return f"For {found:,} of {len(self.outcomes):,} rows there is a way to a prediction {self.goal}{one}."
+# %% ../../nbs/40_explainability/32_counterfactuals.ipynb #c305ecba
+@patch(as_prop=True)
+def sentence(self: Counterfactuals):
+    "What was found, in plain English: for one row how, for several in how many."
+    if len(self.outcomes) == 1:
+        return self.outcomes["text"].iloc[0]
+    found = int(self.outcomes["found"].sum())
+    few = self.options.groupby("row")["n_changed"].min()
+    one = f"; for {int((few == 1).sum()):,} one change is enough" if len(few) else ""
+    return f"For {found:,} of {len(self.outcomes):,} rows there is a way to a prediction {self.goal}{one}."
 
 # %% ../../nbs/40_explainability/32_counterfactuals.ipynb #facaf35e
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +187,7 @@ def _best(self: _Search, j, gaps, width):
     kept = list(dict.fromkeys(mixed.tolist()))[:width]
     return self.options[j].iloc[kept].reset_index(drop=True)
 
-# %% ../../nbs/40_explainability/32_counterfactuals.ipynb #6b14676a
+# %% ../../nbs/40_explainability/32_counterfactuals.ipynb #3ca0878f
 @patch
 def _try(self: _Search, chosen, choices, cancel):
     "Gaps of all combinations of `choices`; those that reach the goal and hold are added to `found`."
@@ -205,7 +206,7 @@ def _try(self: _Search, chosen, choices, cancel):
             self._keep(table.iloc[[at]], tuple(chosen), levers)
     return gaps
 
-
+# %% ../../nbs/40_explainability/32_counterfactuals.ipynb #de812f81
 @patch
 def _predicted(self: _Search, table):
     predictions = self.predictor.prediction(table)
@@ -221,7 +222,7 @@ def _predicted(self: _Search, table):
 def _apart(self: _Search, table, levers):
     return sum(lever.distance(table[list(lever.columns)], self.now) for lever in levers)
 
-# %% ../../nbs/40_explainability/32_counterfactuals.ipynb #d65ac8ff
+# %% ../../nbs/40_explainability/32_counterfactuals.ipynb #5357d43d
 @patch
 def _holds(self: _Search, table, levers):
     "Whether each row is as usual as known rows (or as the row itself), and has no pair that should have been seen."
@@ -239,7 +240,7 @@ def _had(self: _Search, pair):
     "Whether the row itself has this kind of unseen pair already: then the change is not to blame."
     return self.known["pairs"].unseen(self.row, [pair[0]])[0] == pair
 
-
+# %% ../../nbs/40_explainability/32_counterfactuals.ipynb #17f09e2b
 @patch
 def _keep(self: _Search, table, chosen, levers):
     "Bring measured columns closer, then note the candidate."
@@ -284,7 +285,7 @@ def _differing(one, other):
         total += min(1.0, abs(x - y) / max(abs(x), abs(y))) if np.isfinite([x, y]).all() and one[name].dtype.kind in "iuf" else 1.0
     return total
 
-# %% ../../nbs/40_explainability/32_counterfactuals.ipynb #3c3e165b
+# %% ../../nbs/40_explainability/32_counterfactuals.ipynb #ce7391b1
 def _told(search, chosen, goal, row):
     "(lines of options, lines of changes, the changed rows, text for the row)."
     before = float(goal.shown(search.before)[0])
@@ -304,7 +305,7 @@ def _told(search, chosen, goal, row):
         tables.append(candidate["table"])
     return options, changes, tables, _row_text(search, options, goal, before)
 
-
+# %% ../../nbs/40_explainability/32_counterfactuals.ipynb #0ba42ccb
 def _row_text(search, options, goal, before):
     if options:
         return f"To a prediction {goal.text}: {options[0]['text']}."
@@ -345,7 +346,7 @@ def counterfactuals(model, data, rows=0, *, reference, actionable, below=None, a
             tracker.step(f"row {row}")
     return _result(rows, parts, goal, levers, X, settings)
 
-# %% ../../nbs/40_explainability/32_counterfactuals.ipynb #c56e1714
+# %% ../../nbs/40_explainability/32_counterfactuals.ipynb #044b848d
 def _result(rows, parts, goal, levers, X, settings):
     outcomes = [{"row": row, "before": float(goal.shown(search.before)[0]), "found": bool(options), "implausible": search.implausible,
                  "closest": search.best[1], "evaluations": search.evaluations, "text": text}
@@ -358,7 +359,7 @@ def _result(rows, parts, goal, levers, X, settings):
                            actionable=[name for lever in levers for name in lever.columns], max_changed=settings["max_changed"],
                            quantile=settings["quantile"])  # fmt: skip
 
-
+# %% ../../nbs/40_explainability/32_counterfactuals.ipynb #415e04a2
 def _settings(*, n, max_changed, quantile, max_evaluations, budget_s):
     for name, value in (("n", n), ("max_changed", max_changed), ("max_evaluations", max_evaluations)):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:

@@ -14,7 +14,7 @@ from ..core import InputError, Result
 # %% auto #0
 __all__ = ['OUTPUTS', 'Points', 'sigmoid', 'softmax', 'to_points']
 
-# %% ../../nbs/40_explainability/28_points.ipynb #6eb056fe
+# %% ../../nbs/40_explainability/28_points.ipynb #719b326d
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Points(Result):
     "Contributions in the unit a reader knows: `reference` + the sum over columns = `prediction`, row by row."
@@ -42,7 +42,7 @@ class Points(Result):
         "How the points were made, in one sentence."
         return _SENTENCES[self.method]
 
-
+# %% ../../nbs/40_explainability/28_points.ipynb #a1cc7947
 _SENTENCES = {
     "as is": "Contributions were measured in this unit.",
     "smoothed": "Contributions in log-odds, told in points: a row starts from the mean probability of the background rows, and the spread "
@@ -120,7 +120,7 @@ def _bent(mean, variance):
     "The mean probability where log-odds are normal (MacKay 1992)."
     return sigmoid(mean / np.sqrt(1 + np.pi / 8 * variance))
 
-# %% ../../nbs/40_explainability/28_points.ipynb #16c96719
+# %% ../../nbs/40_explainability/28_points.ipynb #8576ba19
 OUTPUTS = ("probability", "value", "score", "log-odds", "log")
 
 
@@ -130,7 +130,7 @@ def to_points(values, base, *, output, background=None, weights=None):
     `values`: (n, players) or, for several classes, (n, players, classes), whose sum over players plus `base` is the output.
     `output`: 'probability', 'value', 'score', 'log-odds' or 'log'. `background`: (m, players) contributions of the background
     rows to the same base, `weights` (m,) how much each counts; with them log-odds of two classes are smoothed (mean error
-    against Shapley values of the probability on the flights 0.18 points, against 0.36 without). InputError for other outputs
+    against Shapley values of the probability on the flights 0.18 points of 1.2 to 2.3, the largest 3.4). InputError for other outputs
     and for values that are not finite.
     """
     values, base = np.asarray(values, dtype=float), np.asarray(base, dtype=float)

@@ -124,7 +124,7 @@ def prototypes(data, *, n=5, n_criticisms=3, columns=None, weights=None, contrib
     return Prototypes(table=table, rows=data.frame[columns].iloc[table["row"]].reset_index(drop=True), n_rows=len(kept), space=space,
                       closeness=float(1 - _discrepancy(K, chosen) / max(by_chance, 1e-12)))  # fmt: skip
 
-# %% ../../nbs/40_explainability/34_prototypes.ipynb #9f3f4b23
+# %% ../../nbs/40_explainability/34_prototypes.ipynb #5198c6a1
 def _columns(data, columns, weights):
     columns = [c for c in data.features if weights is None or c in weights] if columns is None else list(columns)
     for name in columns:
@@ -144,7 +144,7 @@ def _distances(data, kept, columns, weights, contributions):
                          fix="Pass `attribution.values`, of one class.")  # fmt: skip
     return _apart(values[kept])
 
-
+# %% ../../nbs/40_explainability/34_prototypes.ipynb #7a15ff80
 def _types(data, kept, K, chosen, odd, witness, prediction, columns, random_state):
     "One line for each chosen row."
     nearest = np.argmax(K[:, chosen], axis=1)

@@ -207,6 +207,40 @@ def test_json_and_files(tmp_path):
     pd.testing.assert_frame_equal(Result.load(tmp_path / "codes.json").table, codes.table)
 
 
+def fitted(last, target):
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    X = table(400, 3)
+    score = EXPLAINER.terms(X).sum(axis=1)
+    y = {"late": score > 0.3, "kind": np.where(score < -0.5, "early", np.where(score > 0.5, "late", "on time")), "delay": score * 10}[target]
+    parts = ColumnTransformer([("n", SimpleImputer(add_indicator=True), ["hour", "wind"]), ("c", OneHotEncoder(), ["origin"])])
+    return make_pipeline(parts, last).fit(X, y), X
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "regression", "probability"])
+def test_real_pipelines_in_their_own_columns(kind):
+    "Points of all columns lead from the usual prediction to the pipeline's own, whatever the way they were found."
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.naive_bayes import GaussianNB
+
+    last = {"regression": Ridge(), "probability": GaussianNB()}.get(kind, LogisticRegression(max_iter=300))
+    model, X = fitted(last, {"multiclass": "kind", "regression": "delay"}.get(kind, "late"))
+    codes = reason_codes(model, X.head(12), background=X.head(40), direction="both", min_points=0, n=9, random_state=0)
+    wanted = model.predict(X.head(12)) if kind == "regression" else model.predict_proba(X.head(12))
+    np.testing.assert_allclose(codes.table["prediction"], wanted if kind == "regression" else wanted.max(axis=1) if kind == "multiclass"
+                               else wanted[:, 1], atol=1e-9)  # fmt: skip
+    total = codes.reasons.groupby("row")["points"].sum().reindex(range(12), fill_value=0).to_numpy() / (1 if kind == "regression" else 100)
+    reference = np.array(codes.reference)[wanted.argmax(axis=1)] if kind == "multiclass" else codes.reference[0]
+    np.testing.assert_allclose(reference + total, codes.table["prediction"], atol=1e-9)
+    assert set(codes.reasons["column"]) <= {"hour", "wind", "origin"}
+    assert codes.method == {"binary": "smoothed", "multiclass": "proportional"}.get(kind, "as is")
+    if kind == "binary":
+        assert codes.reference[0] == pytest.approx(model.predict_proba(X.head(40))[:, 1].mean(), abs=1e-9)
+
+
 class Hostile(Additive):
     players = (("{hour}",), ("a <b>", "wind"))
 
