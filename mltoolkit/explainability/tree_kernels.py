@@ -111,36 +111,41 @@ def _find(table, mask, found):
     table.stamp[at], table.key[at], table.place[at] = table.clock[0], mask, found
     return found, found + 1
 
-# %% ../../nbs/40_explainability/03_tree_kernels.ipynb #577e75eb
+# %% ../../nbs/40_explainability/03_tree_kernels.ipynb #050e7a38
 @kernel
-def _background_masks(level, table, slot, held, weights, merge):
-    "For a leaf: the players of its path that each background row does not satisfy, as bits; rows with equal bits are merged."
-    for b in range(len(weights)):
-        table.masks[b] = 0
+def _look_up(level, table, slot, held, b, weights):
+    "For a leaf: the players of its path that background row `b` does not satisfy, as bits, and how many they are."
+    mask, size, word, shift = 0, 0, b >> 6, b & 63
     for q in range(held):
-        for b in range(len(weights)):
-            table.masks[b] |= (((level.kept[slot, q, b >> 6] >> (b & 63)) & 1) ^ 1) << q
-    table.leaders[0], table.leaders[1] = -1, -1
-    for b in range(len(weights)):
-        table.weights[b], table.sizes[b], mask = weights[b], 0, table.masks[b]
-        while mask:
-            table.sizes[b] += 1
-            mask &= mask - 1
-    if merge:
-        table.leaders[0], table.leaders[1], found = 0, 0, 0
-        for b in range(len(weights)):
-            leader, now = _find(table, table.masks[b], b)
-            if now > b:
-                table.leaders[b >> 6] |= 1 << (b & 63)
-            else:
-                table.weights[leader] += weights[b]
-        table.clock[0] += 1
+        misses = ((level.kept[slot, q, word] >> shift) & 1) ^ 1
+        mask |= misses << q
+        size += misses
+    table.masks[b], table.sizes[b], table.weights[b] = mask, size, weights[b]
 
-# %% ../../nbs/40_explainability/03_tree_kernels.ipynb #ae9fa63e
+
 @kernel
-def _fill(path, table, t, held, mask, first, second, factors, scale, dense):
+def _begin_leaf(level, table, slot, held, weights, merge):
+    "A new leaf: nothing is known of the background rows yet. With `merge` all are looked up, and those with equal bits become one."
+    table.clock[0] += 1
+    table.masks[:] = -1
+    table.leaders[0], table.leaders[1] = -1, -1
+    if not merge:
+        return
+    table.leaders[0], table.leaders[1] = 0, 0
+    for b in range(len(weights)):
+        _look_up(level, table, slot, held, b, weights)
+        leader, now = _find(table, table.masks[b], b)
+        if now > b:
+            table.leaders[b >> 6] |= 1 << (b & 63)
+        else:
+            table.weights[leader] += weights[b]
+    table.clock[0] += 1
+
+# %% ../../nbs/40_explainability/03_tree_kernels.ipynb #c7227fea
+@kernel
+def _fill(level, table, t, slot, held, mask, first, second, weights, factors, scale, dense):
     "What a leaf adds to each player for a row that fails the players in `mask`, with the background rows in `first` and `second`."
-    failed, against = 0, 0.0
+    failed, against, path = 0, 0.0, level.path
     for q in range(table.values.shape[1]):
         table.values[t, q] = 0.0
     for q in range(held):
@@ -150,6 +155,8 @@ def _fill(path, table, t, held, mask, first, second, factors, scale, dense):
         while alive:
             b = 64 * half + _lowest(alive)
             alive &= alive - 1
+            if table.masks[b] < 0:
+                _look_up(level, table, slot, held, b, weights)
             other, size, weight = table.masks[b], table.sizes[b], scale * table.weights[b]
             if failed:
                 against += weight * factors[size, failed - 1]
@@ -164,12 +171,11 @@ def _fill(path, table, t, held, mask, first, second, factors, scale, dense):
         mask &= mask - 1
         table.values[t, path[q] if dense else q] = -against
 
-# %% ../../nbs/40_explainability/03_tree_kernels.ipynb #f1a70804
+# %% ../../nbs/40_explainability/03_tree_kernels.ipynb #f0ec580f
 @kernel
 def _leaf(level, table, slot, child, column, cut, side, q, held, values, output, weights, factors, out, dense):
     "Add what the leaf on `side` of a split gives to the rows of `slot`. out: (outputs, rows, players)."
-    table.clock[0] += 1
-    _background_masks(level, table, child, held, weights, level.count[slot] > 64)
+    _begin_leaf(level, table, child, held, weights, level.count[slot] > 64)
     kept_first, kept_second, bit = level.kept[child, q, 0], level.kept[child, q, 1], 1 << q
     found, scale, width = 0, values[output] if output >= 0 else 1.0, out.shape[2]
     for i in range(level.count[slot]):
@@ -183,7 +189,7 @@ def _leaf(level, table, slot, child, column, cut, side, q, held, values, output,
             continue
         t, now = _find(table, mask, found)
         if now > found:
-            _fill(level.path, table, t, held, mask, one, two, factors, scale, dense)
+            _fill(level, table, t, child, held, mask, one, two, weights, factors, scale, dense)
             found = now
         if output >= 0 and dense:
             for p in range(width):
