@@ -146,7 +146,7 @@ class _Outside:
         values, errors = (np.concatenate([getattr(part, name) for part in found]) for name in ("values", "errors"))
         return values, errors, sum(part.evaluations for part in found), found[-1].ended
 
-# %% ../../nbs/40_explainability/09_explainer.ipynb #8a9eb38c
+# %% ../../nbs/40_explainability/09_explainer.ipynb #b97e26ff
 FEW = 30_000  # predictions a row up to which every coalition is tried
 
 
@@ -157,23 +157,20 @@ def _exact_engine(model, X, background, weights, output, method):
     for kind, read in (("linear", _read_linear), ("trees", _read_trees)):
         if method not in ("auto", kind):
             continue
-        found, reason = read(parts, encoded)
+        found, reason = careful(partial(read, parts), encoded)
         if found is None:
             why = reason or why
             continue
         if output not in ("auto", found.space):
             return None, f"{type(parts.estimator).__name__} is exact in {found.space}, not in {output}"
         if parts.shift is not None and found.space != "log-odds":
-            why = "corrected probabilities are exact for models in log-odds only"
-            continue
+            return None, "corrected probabilities are exact for models in log-odds only"
         try:
             engine = _Inside(kind, parts, found, column_map(model, X), _matrix(encoded) if kind == "linear" else encoded, weights)
         except InputError as error:
-            why = str(error)
-            continue
+            return None, str(error)
         if not _agrees(engine, model, background):
-            why = f"the {kind} model as read does not predict what the pipeline predicts"
-            continue
+            return None, f"the {kind} model as read does not predict what the pipeline predicts"
         return engine, ""
     return None, why
 
@@ -198,7 +195,7 @@ def _agrees(engine, model, background):
     near = 1e-4 if getattr(engine.model, "float32", False) else 1e-8
     return raw.shape == wanted.shape and np.allclose(raw, wanted, rtol=near, atol=near)
 
-# %% ../../nbs/40_explainability/09_explainer.ipynb #f7b22d83
+# %% ../../nbs/40_explainability/09_explainer.ipynb #d0bbdf3e
 class Explainer:
     """A fitted model prepared to be explained against `background` rows, of which `n_background` are drawn.
 
@@ -217,6 +214,7 @@ class Explainer:
         X = input_table(model, _rows_of(background))
         self.columns = list(X.columns)
         self.background, self.weights = _drawn(X, weights, n_background, random_state)
+        self._dtypes = self.background.dtypes.tolist()
         shown = found.tolist() if self.task == "multiclass" and classes is None else classes
         self.classes = tuple(shown) if self.task == "multiclass" else ()
         self._engine, self.note = _engine(model, X, self.background, self.weights, output, method, random_state)
@@ -296,14 +294,13 @@ def _drawn(X, weights, n_background, random_state):
     kept = kept if weights is None or weights[kept].sum() > 0 else np.flatnonzero(weights)[:n_background]
     return X.iloc[kept].reset_index(drop=True), None if weights is None else weights[kept]
 
-# %% ../../nbs/40_explainability/09_explainer.ipynb #6304bc10
+# %% ../../nbs/40_explainability/09_explainer.ipynb #4db9b017
 @patch
 def _table(self: Explainer, X):
     "The rows as the model takes them, with the background's kind of numbers."
     X = input_table(self.model, _rows_of(X), names=self.columns)
-    for name in self.columns:
-        kind = self.background[name].dtype
-        if X[name].dtype.kind == "O" and kind.kind in "iuf":
+    for name, kind, wanted in zip(self.columns, X.dtypes, self._dtypes):
+        if kind.kind == "O" and wanted.kind in "iuf":
             try:
                 X[name] = X[name].astype(float)
             except (TypeError, ValueError):
@@ -317,7 +314,7 @@ def predict(self: Explainer, X):
     raw = careful(self._engine.raw, self._table(X))
     return raw[:, 0] if raw.shape[1] == 1 else raw
 
-# %% ../../nbs/40_explainability/09_explainer.ipynb #5502d4b3
+# %% ../../nbs/40_explainability/09_explainer.ipynb #69da4ec0
 def _attributed(self, X, *, n_permutations=4, precision=None, budget_s=None, max_evaluations=None, progress=None, cancel=None):
     "What `Explainer.attribute` returns."
     X = self._table(X)
@@ -337,7 +334,7 @@ def _attributed(self, X, *, n_permutations=4, precision=None, budget_s=None, max
                        evaluations=evaluations, ended=ended)  # fmt: skip
 
 
-def _inside(engine, X, progress, cancel, batch=5_000):
+def _inside(engine, X, progress, cancel, batch=20_000):
     "The values of an exact engine in batches: (n, players, k). Single rows go without the cost of limiting threads."
     from threadpoolctl import threadpool_limits
 

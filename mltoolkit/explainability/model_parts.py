@@ -14,10 +14,10 @@ import pandas as pd
 from ..core import InputError, did_you_mean
 
 # %% auto #0
-__all__ = ['OUTPUTS', 'ModelParts', 'model_parts', 'to_probability', 'to_log_odds', 'task_of', 'input_table', 'careful',
-           'OutputFunction', 'output_function']
+__all__ = ['OUTPUTS', 'ModelParts', 'as_fitted', 'known_names', 'model_parts', 'to_probability', 'to_log_odds', 'task_of',
+           'input_table', 'careful', 'OutputFunction', 'output_function']
 
-# %% ../../nbs/40_explainability/03_model_parts.ipynb #25232356
+# %% ../../nbs/40_explainability/03_model_parts.ipynb #996c5b8a
 _LOOKED_THROUGH = {"EarlyStopped": "estimator_", "FixedThresholdClassifier": "estimator_", "TunedThresholdClassifierCV": "estimator_",
                    "BalancedWeights": "estimator_", "FrozenEstimator": "estimator", "GridSearchCV": "best_estimator_",
                    "RandomizedSearchCV": "best_estimator_", "HalvingGridSearchCV": "best_estimator_",
@@ -34,9 +34,22 @@ class ModelParts:
 
     def transform(self, X):
         "The rows of the table X as the estimator sees them."
+        X = as_fitted((*self.steps, self.estimator)[0], X)
         for step in self.steps:
             X = step.transform(X)
         return X
+
+
+def as_fitted(model, X):
+    "The table X as `model` was fitted: an array if it counted its columns but knows no names."
+    return X if known_names(model) is not None or not hasattr(model, "n_features_in_") else X.to_numpy()
+
+
+def known_names(model):
+    "The names of the columns a model was fitted with; None if it was fitted without names."
+    while (names := getattr(model, "feature_names_in_", None)) is None and type(model).__name__ in _LOOKED_THROUGH:
+        model = getattr(model, _LOOKED_THROUGH[type(model).__name__], None)
+    return names
 
 # %% ../../nbs/40_explainability/03_model_parts.ipynb #818d2a29
 def model_parts(model):
@@ -95,7 +108,7 @@ def task_of(model):
     classes = np.asarray(model.classes_)
     return ("binary" if len(classes) == 2 else "multiclass"), classes
 
-# %% ../../nbs/40_explainability/03_model_parts.ipynb #9a4a2f52
+# %% ../../nbs/40_explainability/03_model_parts.ipynb #07fda748
 def input_table(model, rows, *, names=None):
     "The columns that the model takes, in its order, as a DataFrame whose rows count from 0. `rows`: a table, a Series or a dict."
     if isinstance(rows, dict):
@@ -104,7 +117,7 @@ def input_table(model, rows, *, names=None):
         rows = rows.to_frame().T.infer_objects()
     if not isinstance(rows, pd.DataFrame):
         raise InputError("the rows must be a table with named columns", got=type(rows).__name__, fix="Pass a pandas DataFrame or a dict.")
-    known = getattr(model, "feature_names_in_", None)
+    known = known_names(model)
     names = list(known) if known is not None else list(rows.columns if names is None else names)
     for name in names:
         if name not in rows.columns:
@@ -117,10 +130,10 @@ def input_table(model, rows, *, names=None):
         raise InputError("there must be rows to explain with", got="an empty table", fix="Pass rows the model has not learned from.")
     return rows[names].reset_index(drop=True)
 
-# %% ../../nbs/40_explainability/03_model_parts.ipynb #fa4b63e7
+# %% ../../nbs/40_explainability/03_model_parts.ipynb #a5312ce6
 def careful(function, X, *, names=()):
     "function(X), with the errors of a pipeline told as an InputError: unknown categories, other versions, unfit values."
-    from sklearn.exceptions import InconsistentVersionWarning
+    from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
 
     try:
         with warnings.catch_warnings():
@@ -128,6 +141,8 @@ def careful(function, X, *, names=()):
             return function(X)
     except InputError:
         raise
+    except NotFittedError as error:
+        raise InputError("the model must be fitted", got=_short(error), fix="Call `fit` first.") from None
     except (AttributeError, InconsistentVersionWarning, ModuleNotFoundError) as error:
         raise InputError("the model must work with the installed packages", got=f"{type(error).__name__}: {_short(error)}",
                          fix="It may come from another version of scikit-learn: fit it again or install that one.") from error  # fmt: skip
@@ -141,7 +156,7 @@ def careful(function, X, *, names=()):
 def _short(error):
     return " ".join(str(error).split())[:300]
 
-# %% ../../nbs/40_explainability/03_model_parts.ipynb #2c09404e
+# %% ../../nbs/40_explainability/03_model_parts.ipynb #8781e407
 @dataclass(frozen=True)
 class OutputFunction:
     "A model as a function of a table: an array (n, k) in the space `output`."
@@ -158,8 +173,7 @@ class OutputFunction:
             return self._values(X)
 
     def _values(self, X):
-        if not hasattr(self.model, "feature_names_in_"):
-            X = X.to_numpy()
+        X = as_fitted(self.model, X)
         if self.output in ("value", "log"):
             values = np.asarray(self.model.predict(X), dtype=float).reshape(len(X), -1)
             return np.log(np.maximum(values, 1e-300)) if self.output == "log" else values

@@ -121,7 +121,7 @@ def _ended(done, most, errors, precision, budget_s, max_evaluations, each, secon
         return "budget"
     return "rounds" if done >= most else ""
 
-# %% ../../nbs/40_explainability/08_sampling.ipynb #9d367fab
+# %% ../../nbs/40_explainability/08_sampling.ipynb #238a542a
 def coalition_weights(d):
     "Array (2^d, d): the weight with which the value of each coalition (bits of the row number) enters each player's contribution."
     sets = (np.arange(2**d)[:, None] >> np.arange(d)) & 1
@@ -144,7 +144,8 @@ def enumerated_shapley(predict, background, rows, *, owner=None, weights=None, t
             source = np.where(taken, m + i, np.arange(m)[None, :, None]).reshape(-1, d)
             values = predict(hybrids(table, source, owner))
             parts.append(np.einsum("smk,m->sk", values.reshape(taken.shape[0], m, -1), share))
-        found.append(coalition_weights(d).T @ np.concatenate(parts))
+        worth = np.concatenate(parts)
+        found.append(coalition_weights(d).T @ (worth - worth[0]))  # weights add up to 0: a constant gives zeros, to the last digit
         if tracker is not None:
             tracker.step(f"row {i}")
     return np.stack(found)
