@@ -143,9 +143,11 @@ def prepare_trees(ensemble, background, *, groups=None, n_players=None, weights=
     found = replace(found, background=_codes(found, others))
     return replace(found, blocks=_blocks(found))
 
-# %% ../../nbs/40_explainability/04_tree_shapley.ipynb #e35dfcff
+# %% ../../nbs/40_explainability/04_tree_shapley.ipynb #49883dc2
 def _satisfied(nodes, codes):
     "Which of up to 128 background rows go left at each node, as two words of bits: (nodes, 2)."
+    if not len(codes):
+        return np.zeros((len(nodes.column), 2), np.int64)
     left = np.zeros((codes.shape[0], codes.shape[1] + 1, 2), np.int64)
     order = np.argsort(codes, axis=1, kind="stable")
     for k in range(codes.shape[1]):
@@ -158,7 +160,7 @@ def _satisfied(nodes, codes):
     ends = np.cumsum(np.bincount(nodes.column, minlength=len(codes)))
     for c, members in enumerate(np.split(by_column, ends[:-1])):
         place[members] = np.searchsorted(ranked[c], nodes.cut[members], side="right")
-    return left[nodes.column, place] if len(codes) else np.zeros((len(nodes.column), 2), np.int64)
+    return left[nodes.column, place]
 
 # %% ../../nbs/40_explainability/04_tree_shapley.ipynb #95daf360
 def _blocks(trees):

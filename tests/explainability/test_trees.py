@@ -149,7 +149,9 @@ def test_tables_with_categories():
     assert gap(model, TABLE) < 1e-12
 
 
-@pytest.mark.parametrize("options", [{}, {"zero_as_missing": True}, {"use_missing": False}, {"boosting_type": "dart"}, {"extra_trees": True}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"zero_as_missing": True}, {"use_missing": False}, {"boosting_type": "dart"}, {"extra_trees": True}], ids=str
+)
 @pytest.mark.parametrize("target", ["two", "three", "value"])
 def test_lightgbm(options, target):
     lightgbm = pytest.importorskip("lightgbm")
