@@ -131,7 +131,7 @@ def looked(column, figure, *, name, pseudo_rows=30):
     rank[order] = np.arange(len(order))
     return Looked(name, np.where(missing, np.nan, rank[codes]), tuple(str(levels[i]) for i in order), False)
 
-# %% ../../nbs/40_explainability/41_conditions.ipynb #2c0fff1a
+# %% ../../nbs/40_explainability/41_conditions.ipynb #a69051fa
 def condition_of(column, low, high, missing):
     "The condition `low < value <= high` on a Looked column; -inf and inf where it is open."
     inside = np.unique(column.values[(column.values > low) & (column.values <= high)])
@@ -146,19 +146,18 @@ def condition_of(column, low, high, missing):
 
 
 def _short_end(column, cut):
-    "A cut moved to the shortest number that divides the known values in the same way."
+    "A cut moved to the shortest number, or full day or hour, that moves two known values in a thousand at most."
     if not np.isfinite(cut):
         return None
-    known = column.values[np.isfinite(column.values)]
-    below, above = known[known <= cut], known[known > cut]
-    if not len(below) or not len(above):
-        return float(cut)
-    low, high = float(below.max()), float(above.min())
-    for digits in range(1, 16):
-        for value in (float(f"{low:.{digits}g}"), float(f"{cut:.{digits}g}")):
-            if low <= value < high:
-                return value
-    return low
+    known = np.sort(column.values[np.isfinite(column.values)])
+    place = np.searchsorted(known, cut, side="right")
+    below = float(known[max(place - 1, 0)])
+    ends = [round(cut / unit) * unit for unit in (86_400, 3_600, 60)] if column.time else []
+    for value in map(float, ends or [f"{end:.{digits}g}" for digits in range(1, 16) for end in (below, cut)]):
+        moved = np.searchsorted(known, value, side="right")
+        if abs(moved - place) <= 0.002 * len(known) and 0 < moved < len(known):
+            return value
+    return below if 0 < place < len(known) else float(cut)
 
 # %% ../../nbs/40_explainability/41_conditions.ipynb #f0942cdf
 def tree_groups(columns, figure, min_rows, *, depth=2):

@@ -21,7 +21,7 @@ from ..modeling.slicing import adjusted
 # %% auto #0
 __all__ = ['ErrorSlices', 'halves', 'block_z', 'find_slices']
 
-# %% ../../nbs/40_explainability/42_error_slices.ipynb #7ac4ffd8
+# %% ../../nbs/40_explainability/42_error_slices.ipynb #822d8d1d
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ErrorSlices(Result):
     "Groups of rows where a model does worse, found on one half of the rows and judged on the other."
@@ -37,7 +37,7 @@ class ErrorSlices(Result):
     task: str
     metric: str
     metric_label: str
-    blocks: str  # 'blocks' or 'rows': what was divided in two
+    blocks: str  # 'days or groups' or 'rows': what was divided in two
 
     def __post_init__(self):
         for name in ("columns", "left_out"):
@@ -84,7 +84,7 @@ def sentence(self: ErrorSlices):
     told = "; ".join(_row_text(row, self) for row in kept.head(3).itertuples())
     return f"The model {what} in {len(kept)} of {n} groups judged on rows that were not searched ({how}; {looked_at}): {told}."
 
-# %% ../../nbs/40_explainability/42_error_slices.ipynb #e782b896
+# %% ../../nbs/40_explainability/42_error_slices.ipynb #06eff6a4
 def halves(rows, share, random_state):
     "(mask of the rows to search, what was divided): `share` of the blocks of a Judged, drawn at random."
     n, rng = len(rows.y), np.random.default_rng(random_state)
@@ -93,15 +93,17 @@ def halves(rows, share, random_state):
     size = np.bincount(codes)[order]
     searched = np.zeros(len(order), dtype=bool)
     searched[order[: max(1, int(np.searchsorted(np.cumsum(size), share * n)))]] = True
-    return searched[codes], "rows" if len(order) == n else "blocks"
+    return searched[codes], "rows" if len(order) == n else "days or groups"
 
-# %% ../../nbs/40_explainability/42_error_slices.ipynb #a610457d
+# %% ../../nbs/40_explainability/42_error_slices.ipynb #6644505c
 def block_z(figure, inside, codes):
     "(difference of means inside and outside, z) of `figure`, blocks taken as units; z is 0 where it cannot be told."
     n, m = inside.sum(), (~inside).sum()
     if not n or not m:
         return 0.0, 0.0
     own, rest = figure[inside].mean(), figure[~inside].mean()
+    if abs(own - rest) <= 1e-12 * np.abs(figure).max():  # the same but for rounding
+        return 0.0, 0.0
     pull = np.where(inside, (figure - own) / n, (rest - figure) / m)
     error = np.sqrt((np.bincount(codes, weights=pull) ** 2).sum())
     return own - rest, (own - rest) / error if error > 0 else 0.0

@@ -18,7 +18,7 @@ from ..modeling.inference import holm
 # %% auto #0
 __all__ = ['SliceReport', 'slice_levels', 'slices']
 
-# %% ../../nbs/40_explainability/40_slices.ipynb #fe45c2f8
+# %% ../../nbs/40_explainability/40_slices.ipynb #48d4dd7f
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SliceReport(Result):
     "The model's figures for every slice, and the slices where it fails."
@@ -41,11 +41,13 @@ class SliceReport(Result):
     @property
     def sentence(self):
         "How many slices are weak, and the three worst, in plain words."
-        columns = listed(dict.fromkeys(self.table["column"]))
+        n, columns = len(self.table), listed(dict.fromkeys(self.table["column"]))
+        if not n:
+            return "No slices were asked for."
         if not self.worst:
-            return f"None of the {len(self.table)} slices by {columns} is weaker than chance explains."
-        told = "; ".join(entry["text"] for entry in self.worst[:3])
-        return f"{self.summary()['weak']} of {len(self.table)} slices by {columns} deserve a look: {told}."
+            return f"None of the {n} slices by {columns} is weaker than chance explains."
+        weak, told = self.summary()["weak"], "; ".join(entry["text"] for entry in self.worst[:3])
+        return f"{weak} of {n} slices by {columns} {'deserves' if weak == 1 else 'deserve'} a look: {told}."
 
 # %% ../../nbs/40_explainability/40_slices.ipynb #c6986f6e
 def slice_levels(column, *, min_rows=100, hidden=False):

@@ -68,7 +68,7 @@ def test_days_stay_whole_in_the_halves():
     f, y, proba, _ = planted(2_000)
     d = Dataset(frame=f.assign(y=y), target="y", positive=1, time="day")
     searched, divided = halves(judged(d, y, proba), 0.5, 0)
-    assert divided == "blocks" and 0.45 < searched.mean() < 0.55
+    assert divided == "days or groups" and 0.45 < searched.mean() < 0.55
     assert pd.Series(searched).groupby(f["day"].to_numpy()).nunique().eq(1).all()
     assert halves(judged(f, y, proba), 0.3, 0)[0].mean() == pytest.approx(0.3, abs=0.01)
     found = find_slices(d, y, proba, n_resamples=100)

@@ -26,6 +26,10 @@ def test_the_task_is_told_by_the_data():
     assert rows.classes == d.classes and rows.y.tolist() == d.y.tolist() and rows.sensitive == ("x",) and rows.target == "kind"
     assert (judged(d, d.y, several).y == rows.y).all() and len(np.unique(rows.blocks)) == 12
     assert rows.losses == pytest.approx(-np.log(several[np.arange(60), rows.y]))
+    numbered = Dataset(frame=f.assign(kind=np.tile([1, 2, 3], 20)), target="kind", task="multiclass")
+    for part in (numbered, numbered.take(numbered.frame["kind"] < 3)):  # labels 1 and 2 are no codes
+        assert (judged(part, part.frame["kind"], several[: len(part)]).y == part.y).all()
+        assert (judged(part, part.y, several[: len(part)]).y == part.y).all()
 
 
 @pytest.mark.parametrize(
