@@ -7,6 +7,7 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 python; do "$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+COMPILE := $(BIN)/python -m compileall -qq -j 0 .venv/lib || true  # on all processors; pip compiles on one
 ROWS ?=
 ARGS ?=
 WORKERS ?= 2
@@ -79,10 +80,12 @@ clean:  ## remove the environment and everything built
 
 .venv/.installed: settings.ini setup.py pyproject.toml constraints.txt | .venv/bin/python
 	@echo "installing mltoolkit into .venv (about a minute, once)"
-	@$(PIP) install -c constraints.txt -e .
+	@$(PIP) install --no-compile -c constraints.txt -e .
+	@$(COMPILE)
 	@touch $@
 
 .venv/.dev: settings.ini setup.py pyproject.toml constraints.txt | .venv/bin/python
 	@echo "installing mltoolkit and what the tests need into .venv (about two minutes, once)"
-	@$(PIP) install -c constraints.txt -e ".[dev,sql,spark,dask]"
+	@$(PIP) install --no-compile -c constraints.txt -e ".[dev,sql,spark,dask]"
+	@$(COMPILE)
 	@touch $@ .venv/.installed
