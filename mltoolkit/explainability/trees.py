@@ -276,9 +276,10 @@ def _voting(model):
     weights = np.ones(len(model.estimators_)) if model._weights_not_none is None else np.asarray(model._weights_not_none, dtype=float)
     return _mean_of(model, model.estimators_, weights / weights.sum())
 
-# %% ../../nbs/40_explainability/02_trees.ipynb #5eb4f850
+# %% ../../nbs/40_explainability/02_trees.ipynb #0aef8c43
 _READERS = {"DecisionTreeClassifier": _forest, "DecisionTreeRegressor": _forest, "ExtraTreeClassifier": _forest,
-            "ExtraTreeRegressor": _forest, "RandomForestClassifier": _forest, "RandomForestRegressor": _forest, "ExtraTreesClassifier": _forest,
+            "ExtraTreeRegressor": _forest, "RandomForestClassifier": _forest, "RandomForestRegressor": _forest,
+            "ExtraTreesClassifier": _forest,
             "ExtraTreesRegressor": _forest, "BalancedRandomForestClassifier": _forest,
             "GradientBoostingClassifier": _gradient_boosting, "GradientBoostingRegressor": _gradient_boosting,
             "HistGradientBoostingClassifier": _histogram_boosting, "HistGradientBoostingRegressor": _histogram_boosting,
