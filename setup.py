@@ -8,7 +8,7 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
-EXTRAS = ("spark", "sql", "shared", "dask", "boosting", "ops", "stream", "dev")
+EXTRAS = ("spark", "sql", "shared", "dask", "boosting", "conformal", "ops", "stream", "dev")
 
 
 def settings():
