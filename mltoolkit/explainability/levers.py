@@ -17,7 +17,7 @@ from .likeness import as_numbers, is_measured, robust_range
 # %% auto #0
 __all__ = ['LIMITS', 'Lever', 'levers_of', 'deviation']
 
-# %% ../../nbs/40_explainability/31_levers.ipynb #b3973d4a
+# %% ../../nbs/40_explainability/31_levers.ipynb #30964f48
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Lever:
     "One column, or columns that move together, and the values to try."
@@ -25,11 +25,12 @@ class Lever:
     values: pd.DataFrame  # the combinations to try, one a row
     seen: pd.DataFrame  # all that are allowed
     direction: str | None  # 'up', 'down' or None
-    scale: float  # of a single measured column: 1.4826 times the median absolute deviation, the unit of its distance; else nan
+    scales: tuple  # a column: 1.4826 times the median absolute deviation, the unit of its distance; nan unless it is measured
 
     @property
     def measured(self):
-        return self.scale == self.scale
+        "Whether all columns are numbers or dates."
+        return not np.isnan(self.scales).any()
 
     def allowed(self, values, row):
         "Which rows of `values` differ from those of `row` (a Series) and lie in the allowed direction."
@@ -46,24 +47,28 @@ class Lever:
         "The values to try for a row, as a DataFrame."
         return self.values[self.allowed(self.values, row)].reset_index(drop=True)
 
-# %% ../../nbs/40_explainability/31_levers.ipynb #e821e4a0
+# %% ../../nbs/40_explainability/31_levers.ipynb #27593d88
 @patch
 def finer(self: Lever, row, reached, most=50):
-    "Seen values between that of `row` and `reached`, nearest to the row first; of a single measured column."
+    "Seen values whose first column lies between that of `row` and `reached`, nearest to the row first; of measured columns."
     name = self.columns[0]
     numbers, ends = as_numbers(self.seen[name]), as_numbers(pd.Series([row[name], reached]))
     place = np.flatnonzero(self.allowed(self.seen, row) & (numbers > ends.min()) & (numbers < ends.max()))
-    place = place[np.argsort(np.abs(numbers[place] - ends[0]), kind="stable")]
+    place = place[np.argsort(self.distance(self.seen.iloc[place], row), kind="stable")]
     return self.seen.iloc[place[np.unique(np.linspace(0, len(place) - 1, min(most, len(place))).round().astype(int))]]
 
 
 @patch
 def distance(self: Lever, values, row):
-    "How far values are from those of a row: in deviations of a measured column, else 1 where anything differs."
-    if self.measured:
-        apart = np.abs(as_numbers(values[self.columns[0]]) - as_numbers(pd.Series([row[self.columns[0]]]))[0]) / self.scale
-        return np.where(np.isnan(apart), 1.0, apart)
-    return np.max([(values[name] != row[name]).fillna(True).to_numpy(dtype=float) for name in self.columns], axis=0)
+    "How far values are from those of a row: a mean over columns, in deviations where measured, else 1 where they differ."
+    parts = []
+    for name, scale in zip(self.columns, self.scales):
+        if np.isnan(scale):
+            parts.append((values[name] != row[name]).fillna(True).to_numpy(dtype=float))
+        else:
+            apart = np.abs(as_numbers(values[name]) - as_numbers(pd.Series([row[name]]))[0]) / scale
+            parts.append(np.where(np.isnan(apart), 1.0, apart))
+    return np.mean(parts, axis=0)
 
 # %% ../../nbs/40_explainability/31_levers.ipynb #8b576ba9
 LIMITS = ("low", "high", "options", "direction", "step")
@@ -96,7 +101,7 @@ def _check_column(name, reference, sensitive, taken):
     if name in taken:
         raise InputError("a column must be named once in `actionable`", got=f"{name!r} twice")
 
-# %% ../../nbs/40_explainability/31_levers.ipynb #55f0f7be
+# %% ../../nbs/40_explainability/31_levers.ipynb #0c72ecdc
 def _limits(columns, limits):
     "The limits of one lever as a dict with the keys of LIMITS."
     if limits is None:
@@ -114,20 +119,18 @@ def _limits(columns, limits):
             raise InputError("limits must be known ones", got=repr(name), fix=did_you_mean(name, LIMITS))
     if limits.get("direction") not in (None, "up", "down"):
         raise InputError("`direction` must be 'up' or 'down'", got=repr(limits["direction"]))
-    if len(columns) > 1 and limits:
-        raise InputError("columns that move together take any combination seen", got=f"limits for {' + '.join(columns)}",
-                         fix="Leave the limits out, or name the columns by themselves.")  # fmt: skip
+    if len(columns) > 1 and {"options", "step"} & set(limits):
+        raise InputError("columns that move together take combinations seen", got=f"{sorted(limits)} for {' + '.join(columns)}",
+                         fix="Give `low`, `high` or `direction` of the first column, or name the columns by themselves.")  # fmt: skip
     return limits
 
-# %% ../../nbs/40_explainability/31_levers.ipynb #c2dcbcd0
+# %% ../../nbs/40_explainability/31_levers.ipynb #2c4e4bfc
 def _lever(columns, limits, reference):
     seen = reference[list(columns)].dropna().drop_duplicates()
-    measured = len(columns) == 1 and is_measured(reference[columns[0]])
-    if not measured and set(limits) & {"low", "high", "direction", "step"}:
-        raise InputError("only numbers and dates have limits, directions and steps", got=f"{sorted(limits)} for {columns[0]!r}",
-                         fix="Give a list of options.")  # fmt: skip
+    measured = is_measured(reference[columns[0]])
+    _check_limits(columns[0], limits, measured)
     if measured:
-        seen = seen.sort_values(columns[0], kind="stable")
+        seen = seen.sort_values(list(columns) if all(map(is_measured, (seen[c] for c in columns))) else columns[0], kind="stable")
     if "options" in limits:
         seen = _options(columns[0], limits["options"], seen, measured)
     for side in ("low", "high"):
@@ -137,7 +140,17 @@ def _lever(columns, limits, reference):
     values = _stepped(columns[0], seen, limits, reference) if limits.get("step") else None
     seen = seen.reset_index(drop=True) if values is None else values
     return Lever(columns=columns, values=_spread(columns, seen, reference, measured) if values is None else values, seen=seen,
-                 direction=limits.get("direction"), scale=deviation(reference[columns[0]]) if measured else float("nan"))  # fmt: skip
+                 direction=limits.get("direction"), scales=tuple(_scale(reference[name]) for name in columns))  # fmt: skip
+
+# %% ../../nbs/40_explainability/31_levers.ipynb #04d670a6
+def _check_limits(name, limits, measured):
+    if not measured and set(limits) & {"low", "high", "direction", "step"}:
+        raise InputError("only numbers and dates have limits, directions and steps", got=f"{sorted(limits)} for {name!r}",
+                         fix="Give a list of options.")  # fmt: skip
+
+
+def _scale(column):
+    return deviation(column) if is_measured(column) else float("nan")
 
 
 def _limit(column, value):
@@ -171,16 +184,16 @@ def _stepped(name, seen, limits, reference):
     whole = pd.api.types.is_integer_dtype(column.dtype) and np.allclose(values, np.round(values))
     return pd.DataFrame({name: np.round(values) if whole else values}).astype({name: column.dtype} if whole else {})
 
-# %% ../../nbs/40_explainability/31_levers.ipynb #ab7b6247
+# %% ../../nbs/40_explainability/31_levers.ipynb #3e38f640
 def _spread(columns, seen, reference, measured, most=40):
     "At most `most` of the seen values: by rank in the rows if measured, else the most frequent ones."
     if len(seen) <= most:
         return seen
     if measured:
         name = columns[0]
-        rows = reference[name][reference[name].isin(seen[name])].sort_values(kind="stable")
-        kept = rows.iloc[np.linspace(0, len(rows) - 1, most).round().astype(int)].drop_duplicates()
-        return pd.DataFrame({name: kept.to_numpy() if kept.dtype.kind != "M" else kept.array}).reset_index(drop=True)
+        rows = reference[list(columns)].dropna()
+        rows = rows[rows[name].isin(seen[name])].sort_values(name, kind="stable")
+        return rows.iloc[np.linspace(0, len(rows) - 1, most).round().astype(int)].drop_duplicates().reset_index(drop=True)
     counts = reference[list(columns)].value_counts(sort=True)
     frequent = counts.index.to_frame(index=False).head(most)
     return frequent.astype({name: reference[name].dtype for name in columns})

@@ -132,7 +132,7 @@ class Usual:
         "The share (n,) of known rows at least as far from their neighbours."
         return 1.0 - np.searchsorted(self.own, self.distance(rows) - 1e-12) / len(self.own)
 
-# %% ../../nbs/40_explainability/29_likeness.ipynb #78ca030d
+# %% ../../nbs/40_explainability/29_likeness.ipynb #d20f1620
 class SeenPairs:
     "Which pairs of levels (tenths of numbers) of two columns occur together in a table, at most `most` rows of it."
 
@@ -141,24 +141,47 @@ class SeenPairs:
         self.table, self.expected = reference.iloc[::step].reset_index(drop=True), expected
         self.coders = {name: _coder(self.table[name]) for name in self.table.columns}
         self.codes = {name: coder(self.table[name]) for name, coder in self.coders.items()}
+        self.counts = {name: np.bincount(codes) for name, codes in self.codes.items()}
+        self.width = 2 + max((int(codes.max(initial=0)) for codes in self.codes.values()), default=0)
+        self.together = {}  # (column, other) -> sorted numbers of the pairs that occur
 
-    def unseen(self, rows, changed):
-        "For every row the first pair (changed column, other column) that should have been seen and was not, or None."
-        found = [None] * len(rows)
-        for name in changed:
-            for other in self.table.columns:
-                if other != name:
-                    for i in np.flatnonzero(self._missing(rows, name, other)):
+    def unseen(self, rows, changed, *, alike=False, ignore=()):
+        """For every row the first pair (changed column, other column) that should have been seen and was not, or None.
+
+        `alike`: columns that are not in `changed` are the same in all rows, so the first row is enough. `ignore`: pairs that pass.
+        """
+        codes = {name: self.coders[name](rows[name]) for name in changed}
+        rest, found = rows.iloc[:1] if alike else rows, [None] * len(rows)
+        for other in self.table.columns:
+            z = codes[other] if other in codes else self.coders[other](rest[other])
+            for name in changed:
+                if other != name and (name, other) not in ignore:
+                    for i in np.flatnonzero(self._missing(name, other, codes[name], z)):
                         found[i] = found[i] or (name, other)
         return found
 
-    def _missing(self, rows, name, other):
-        a, b, n = self.codes[name], self.codes[other], len(self.table)
-        x, z = self.coders[name](rows[name]), self.coders[other](rows[other])
-        width = int(max(b.max(initial=0), z.max(initial=0))) + 1
-        together = np.bincount(a * width + b, minlength=(int(max(a.max(initial=0), x.max(initial=0))) + 1) * width)
-        by_chance = np.bincount(a, minlength=int(x.max(initial=0)) + 1)[x] * np.bincount(b, minlength=width)[z] / max(1, n)
-        return (together[x * width + z] == 0) & (by_chance >= self.expected)
+# %% ../../nbs/40_explainability/29_likeness.ipynb #cbe3c66c
+@patch
+def _missing(self: SeenPairs, name, other, x, z):
+    "Whether the pairs of codes `x` of `name` and `z` of `other` never occur, although chance would have made `expected` of them."
+    if (name, other) not in self.together:
+        self.together[name, other] = np.unique(self.codes[name] * self.width + self.codes[other])
+    keys = self.together[name, other]
+    pair = np.minimum(x, self.width - 1) * self.width + np.minimum(z, self.width - 1)
+    seen = keys[np.minimum(np.searchsorted(keys, pair), len(keys) - 1)] == pair
+    return ~seen & (_often(self.counts[name], x) * _often(self.counts[other], z) >= self.expected * len(self.table))
+
+
+@patch
+def all_unseen(self: SeenPairs, row, columns):
+    "The set of all pairs (one of `columns`, other column) that a one-row table has and that should have been seen."
+    codes = {name: coder(row[name]) for name, coder in self.coders.items()}
+    pairs = [(name, other) for name in columns for other in self.table.columns if other != name]
+    return {(name, other) for name, other in pairs if self._missing(name, other, codes[name], codes[other])[0]}
+
+
+def _often(counts, codes):
+    return np.where(codes < len(counts), counts[np.minimum(codes, len(counts) - 1)], 0).astype(float)
 
 # %% ../../nbs/40_explainability/29_likeness.ipynb #48065d24
 def _coder(column):

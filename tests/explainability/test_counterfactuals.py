@@ -69,6 +69,12 @@ def test_usual_and_pairs():
     pairs = SeenPairs(FRAME[COLUMNS])
     rows = pd.DataFrame(FRAME[COLUMNS].iloc[[0, 0]]).assign(brand=["a", "a"], name=["Alpha", "Beta"])
     assert pairs.unseen(rows, ["brand"]) == [None, ("brand", "name")]
+    assert pairs.unseen(rows, ["brand", "name"], alike=True) == [None, ("name", "brand")]
+    assert pairs.unseen(rows, ["brand"], ignore={("brand", "name")}) == [None, None]
+    assert pairs.all_unseen(rows.iloc[[1]], ["brand"]) == {("brand", "name")}
+    rare = pd.DataFrame({"a": ["u"] * 50 + ["v"], "b": ["x"] * 50 + ["y"]})
+    never = pd.DataFrame({"a": ["v", "new"], "b": ["x", "x"]})
+    assert SeenPairs(rare).unseen(never, ["a"]) == [None, None], "too rare to say, or never seen at all"
 
 
 def test_levers_take_seen_values_in_their_limits():
@@ -78,6 +84,10 @@ def test_levers_take_seen_values_in_their_limits():
     assert hour.distance(hour.options(row), row)[-1] == pytest.approx(1 / deviation(FRAME["hour"]))
     [both] = levers_of([("brand", "name")], FRAME)
     assert len(both.values) == 3 and len(both.options(row)) == 2 and (both.distance(both.options(row), row) == 1).all()
+    [pair] = levers_of({("hour", "wind"): "down"}, FRAME)
+    assert (pair.options(row)["hour"] < 9).all() and pair.measured and len(pair.values) <= 40
+    near = pair.finer(row, 2)
+    assert near["hour"].iloc[0] == 8 and (near["hour"] > 2).all() and pd.merge(near, FRAME).shape[0] >= len(near)
     [stepped] = levers_of({"hour": {"step": 6}}, FRAME)
     assert stepped.values["hour"].tolist() == [0, 6, 12, 18] and stepped.values["hour"].dtype == FRAME["hour"].dtype
     [wind] = levers_of(["wind"], FRAME)
@@ -90,7 +100,7 @@ def test_levers_take_seen_values_in_their_limits():
 
 @pytest.mark.parametrize(("actionable", "match"), [
     ([], "somebody can change"), (["hours"], "the model takes"), ({"hour": "left"}, "'up' or 'down'"), ({"hour": {"lowest": 3}}, "known ones"),
-    ({"brand": (1, 2)}, "only numbers"), ({"brand": ["z"]}, "seen in the data"), ({("brand", "name"): ["a"]}, "move together"),
+    ({"brand": (1, 2)}, "only numbers"), ({"brand": ["z"]}, "seen in the data"), ({("brand", "name"): ["a"]}, "move together"), ({("brand", "name"): "up"}, "only numbers"),
     (["hour", ("hour", "wind")], "named once"), (["fixed"], "sensitive"), ({"hour": {"step": -1}}, "positive number"),
     ({"hour": ("x", 3)}, "a limit"), ({"hour": 3}, "must be"),
 ])  # fmt: skip
@@ -182,10 +192,25 @@ def test_same_seed_same_answer_json_and_cancel(model, tmp_path):
     assert few.outcomes["evaluations"].iloc[0] < 400
 
 
-def test_missing_values_and_roles(model):
-    holes = FRAME.copy()
-    holes["brand"] = holes["brand"].astype("category")
-    holes.loc[::7, "name"] = None
+def test_dates_categories_and_missing_values():
+    "Types are kept, missing values are never offered, and a missing value may be filled."
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    from mltoolkit.modeling.encoders import DateParts
+
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"when": pd.date_range("2020-01-01", periods=300, freq="7h"), "kind": pd.Categorical(rng.choice(["u", "v"], 300)),
+                          "size": rng.integers(0, 5, 300), "gap": np.where(rng.random(300) < 0.4, np.nan, rng.normal(size=300).round(1))})  # fmt: skip
+    y = (frame["when"].dt.hour > 11) & (frame["kind"] == "v") | frame["gap"].isna()
+    parts = ColumnTransformer([("d", DateParts(), ["when"]), ("c", OneHotEncoder(), ["kind"]), ("n", "passthrough", ["size", "gap"])])
+    model = make_pipeline(parts, HistGradientBoostingClassifier(max_iter=20, random_state=0)).fit(frame, y)
+    row = int(np.flatnonzero(frame["gap"].isna())[0])
+    found = counterfactuals(model, frame, row, reference=frame, actionable=["when", "kind", "gap"], below=0.5)
+    assert found.rows.dtypes.equals(frame.dtypes) and len(found.rows) and found.rows["gap"].notna().all()
+    assert (model.predict_proba(found.rows)[:, 1] < 0.5).all() and (found.changes["from"] == "missing").any()
+
+
+def test_roles_and_refusals(model):
     data = Dataset(frame=FRAME.drop(columns=["delay", "kind"]), target="late")
     ask = dict(reference=data, actionable=["hour"], below=0.5)
     assert counterfactuals(model, data, highest(model), **ask).outcomes["found"].iloc[0]
