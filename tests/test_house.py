@@ -158,7 +158,7 @@ def test_constraints_are_exact_and_name_no_address():
 
     pinned = {name.lower().replace("_", "-"): version for name, version in (line.split("==") for line in lines)}
     cfg = settings()
-    for key in ("requirements", "spark", "sql", "shared", "dask", "boosting", "ops", "stream", "dev"):
+    for key in ("requirements", "spark", "sql", "shared", "dask", "boosting", "conformal", "ops", "stream", "dev"):
         for text in cfg[key].split():
             requirement = Requirement(text)
             version = pinned.get(requirement.name.lower().replace("_", "-"))
