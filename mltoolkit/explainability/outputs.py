@@ -76,7 +76,7 @@ def _order(labels, classes):
                          fix="Use the Dataset the model was fitted on, with other rows.")  # fmt: skip
     return np.array([labels.index(c) for c in classes])
 
-# %% ../../nbs/40_explainability/01_outputs.ipynb #8b78ed87
+# %% ../../nbs/40_explainability/01_outputs.ipynb #88214b92
 class Predictor:
     """A fitted model as a function: table -> array (rows, outputs). `output`: 'auto', 'probability', 'log-odds' or 'value'.
 
@@ -84,7 +84,7 @@ class Predictor:
     """
 
     def __init__(self, model, output="auto"):
-        self.model, self.task = model, task_of(model)
+        self.model, self.task, self._exact = model, task_of(model), None
         if self.task != "regression" and not hasattr(model, "predict_proba"):
             raise InputError("`model` must have `predict_proba`", got=type(model).__name__,
                              fix="Wrap it: `sklearn.calibration.CalibratedClassifierCV(model)`.")  # fmt: skip
@@ -124,8 +124,26 @@ class Predictor:
         return found[:, self.order[1]] if self.task == "binary" else found[:, self.order]
 
     def __call__(self, X):
+        if self.output == "log-odds" and self.task == "binary" and len(X) and self._gives_log_odds(X):
+            return self._decision(X)[:, None]
         found = self.prediction(X).reshape(len(X), self.n_outputs)
         return log_odds(found) if self.output == "log-odds" else found
+
+    def _decision(self, X):
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(limits=1):
+            parts = [np.asarray(self.model.decision_function(X.iloc[at : at + BATCH]), dtype=float) for at in range(0, len(X), BATCH)]
+        return np.concatenate(parts) * (1.0 if self.order[1] == 1 else -1.0)
+
+    def _gives_log_odds(self, X):
+        "Whether the model's decision function is its log-odds, found on the first rows asked about."
+        if self._exact is None:
+            rows = X.iloc[spread_rows(len(X), 100)]
+            self._exact = hasattr(self.model, "decision_function")
+            if self._exact:
+                self._exact = bool(np.allclose(1 / (1 + np.exp(-self._decision(rows))), self.prediction(rows), rtol=0, atol=1e-12))
+        return self._exact
 
 # %% ../../nbs/40_explainability/01_outputs.ipynb #8bb1e67c
 def predictors_of(model, output="auto"):
