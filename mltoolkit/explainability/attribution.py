@@ -22,7 +22,7 @@ from ..modeling.bootstrap import blocks_of, bootstrap_sums, interval
 # %% auto #0
 __all__ = ['LOCAL', 'Explanation', 'explain']
 
-# %% ../../nbs/40_explainability/10_attribution.ipynb #c6e88e37
+# %% ../../nbs/40_explainability/10_attribution.ipynb #59f07a89
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Explanation(Result):
     "What drives a model (importance) and single predictions (local), in the original columns."
@@ -52,13 +52,16 @@ class Explanation(Result):
         object.__setattr__(self, "players", tuple(tuple(player) for player in self.players))
         object.__setattr__(self, "classes", tuple(self.classes))
 
-    def summary(self):
-        told = self.importance["column"].head(3) if len(self.importance) else []
-        return {"strongest": ", ".join(told) or "not measured", "columns": len(self.players) or int(self.local["column"].nunique()),
-                "explained_rows": int(self.predictions["row"].nunique()), "method": self.method, "output": self.output,
-                "exact": self.exact}  # fmt: skip
+# %% ../../nbs/40_explainability/10_attribution.ipynb #5513787b
+@patch
+def summary(self: Explanation):
+    "The strongest columns, and how the contributions came about."
+    told = self.importance["column"].head(3) if len(self.importance) else []
+    return {"strongest": ", ".join(told) or "not measured", "columns": len(self.players) or int(self.local["column"].nunique()),
+            "explained_rows": int(self.predictions["row"].nunique()), "method": self.method, "output": self.output,
+            "exact": self.exact}  # fmt: skip
 
-# %% ../../nbs/40_explainability/10_attribution.ipynb #6c048cd9
+# %% ../../nbs/40_explainability/10_attribution.ipynb #65178398
 LOCAL = 1_000  # explained rows that `local` lists one by one; all are in `values` and `texts`
 
 
@@ -73,7 +76,7 @@ def _label(explanation, row, label):
         raise InputError("`label` must be a class of the model", got=repr(label), fix=f"Classes are {list(explanation.classes)[:8]}.")
     return label
 
-
+# %% ../../nbs/40_explainability/10_attribution.ipynb #f5997df2
 @patch
 def of(self: Explanation, row, *, label=None):
     "The contributions to one explained row, strongest first. `label`: of which class (default: the predicted one)."
@@ -121,7 +124,7 @@ def explain(model, data, *, target=None, background=None, rows=5, output="auto",
         progress(1.0, "done")
     return _explanation(explainer, X, rows, found, spread, shuffled, n_permutations)
 
-# %% ../../nbs/40_explainability/10_attribution.ipynb #5aebd992
+# %% ../../nbs/40_explainability/10_attribution.ipynb #8eb99076
 def _wide(explainer, X, rows, found):
     "(values, texts): wide tables of the explained rows, indexed by their positions."
     labels, index = list(explainer.labels), pd.Index(rows, name="row")
@@ -135,7 +138,7 @@ def _wide(explainer, X, rows, found):
         return pd.DataFrame(found.values.transpose(0, 2, 1).reshape(n * k, d), columns=labels, index=index), texts
     return pd.DataFrame(found.values, columns=labels, index=index), texts
 
-
+# %% ../../nbs/40_explainability/10_attribution.ipynb #7e7d6b9e
 def _texts(X, rows, player):
     "The values of a player's columns as texts; those of several columns are joined by a comma."
     parts = [value_texts(X[name].iloc[rows]) for name in player]

@@ -81,7 +81,7 @@ def _even(t, inputs):
 def _texts(t, inputs):
     return _blocks(inputs, t.widths_)
 
-# %% ../../nbs/40_explainability/06_column_map.ipynb #df9b69e5
+# %% ../../nbs/40_explainability/06_column_map.ipynb #29b811b7
 def _indicator(t, inputs):
     return [inputs[i] for i in t.features_]
 
@@ -91,7 +91,7 @@ def _imputer(t, inputs):
     kept = [s for s, empty in zip(inputs, statistics) if t.keep_empty_features or not empty]
     return kept + (_indicator(t.indicator_, inputs) if t.add_indicator else [])
 
-
+# %% ../../nbs/40_explainability/06_column_map.ipynb #cc7d1f08
 def _selector(t, inputs):
     return [source for source, kept in zip(inputs, t.get_support()) if kept]
 
@@ -163,7 +163,7 @@ class _Walk:
         self.notes.append({"transformer": path, "columns": len(inputs), "outputs": width, "how": how})
         return list(sources), out
 
-# %% ../../nbs/40_explainability/06_column_map.ipynb #f32ecc5d
+# %% ../../nbs/40_explainability/06_column_map.ipynb #19a5d504
 @patch
 def read(self: _Walk, t, inputs, name):
     "Sources of the outputs by structure; None where it cannot be read."
@@ -180,7 +180,7 @@ def read(self: _Walk, t, inputs, name):
     except (AttributeError, ValueError, TypeError):
         return None
 
-
+# %% ../../nbs/40_explainability/06_column_map.ipynb #3bf83427
 @patch
 def chain(self: _Walk, steps, inputs, table, path=""):
     "One transformer after the other."
@@ -250,7 +250,7 @@ def _players(sources, names):
     players = tuple(tuple(n for n, o in zip(names, owner) if o == i) for i in range(len(number)))
     return owner, groups, players
 
-# %% ../../nbs/40_explainability/06_column_map.ipynb #bd53992e
+# %% ../../nbs/40_explainability/06_column_map.ipynb #18cd88fc
 def column_map(model, X):
     """The ColumnMap of a fitted pipeline or transformer for rows like those of the table X.
 
@@ -269,7 +269,7 @@ def column_map(model, X):
     notes = pd.DataFrame(walk.notes, columns=["transformer", "columns", "outputs", "how"])
     return ColumnMap(groups=groups, players=players, owner=owner, steps=notes, method=hows.pop() if len(hows) == 1 else "mixed")
 
-
+# %% ../../nbs/40_explainability/06_column_map.ipynb #37d15bef
 def _check(steps, table, owner, groups, players, notes):
     "Put the map to the test; InputError names the players whose outputs do not follow them."
 

@@ -24,7 +24,7 @@ from .sampling import enumerated_shapley, sampled_shapley
 # %% auto #0
 __all__ = ['METHODS', 'FEW', 'Attribution', 'Explainer', 'attribute']
 
-# %% ../../nbs/40_explainability/09_explainer.ipynb #28b7daeb
+# %% ../../nbs/40_explainability/09_explainer.ipynb #1dbaff73
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Attribution(Result):
     "Contributions of rows in source columns: base + sum of values = prediction."
@@ -46,21 +46,24 @@ class Attribution(Result):
         object.__setattr__(self, "players", tuple(tuple(player) for player in self.players))
         object.__setattr__(self, "classes", tuple(self.classes))
 
-    @property
-    def labels(self):
-        "What to call the players."
-        return tuple(" + ".join(map(str, player)) for player in self.players)
-
-    def to_frame(self):
-        "A wide table, one column a player; with several classes one row for each row and class."
-        if self.values.ndim == 2:
-            return pd.DataFrame(self.values, columns=list(self.labels)).rename_axis("row")
-        n, _, k = self.values.shape
-        index = pd.MultiIndex.from_product([range(n), list(self.classes) or range(k)], names=["row", "class"])
-        return pd.DataFrame(self.values.transpose(0, 2, 1).reshape(n * k, -1), columns=list(self.labels), index=index)
-
     def summary(self):
         return {"rows": len(self.values), "players": len(self.players), "method": self.method, "output": self.output, "exact": self.exact}
+
+# %% ../../nbs/40_explainability/09_explainer.ipynb #5c8a36a9
+@patch(as_prop=True)
+def labels(self: Attribution):
+    "What to call the players."
+    return tuple(" + ".join(map(str, player)) for player in self.players)
+
+
+@patch
+def to_frame(self: Attribution):
+    "A wide table, one column a player; with several classes one row for each row and class."
+    if self.values.ndim == 2:
+        return pd.DataFrame(self.values, columns=list(self.labels)).rename_axis("row")
+    n, _, k = self.values.shape
+    index = pd.MultiIndex.from_product([range(n), list(self.classes) or range(k)], names=["row", "class"])
+    return pd.DataFrame(self.values.transpose(0, 2, 1).reshape(n * k, -1), columns=list(self.labels), index=index)
 
 # %% ../../nbs/40_explainability/09_explainer.ipynb #d3df2cae
 _WAYS = {"linear": "in closed form", "trees": "by walking through the trees", "enumeration": "by trying every coalition",
@@ -77,9 +80,8 @@ def sentence(self: Attribution):
         return told + "their error was not measured (one round)."
     return told + f"standard errors up to {self.error.max():.2g}, {self.error.mean():.2g} on average ({self.evaluations:,} predictions)."
 
-# %% ../../nbs/40_explainability/09_explainer.ipynb #7de43ec9
+# %% ../../nbs/40_explainability/09_explainer.ipynb #e169b556
 METHODS = ("linear", "trees", "enumeration", "sampling")
-_CHUNK = 4_000_000  # numbers held at once by the sampling
 
 
 class _Inside:
@@ -104,7 +106,6 @@ class _Inside:
         return _matrix(Z) if self.method == "linear" else Z
 
     def raw(self, X):
-        "The output of the rows of X: array (n, k)."
         Z = self.encode(X)
         return np.asarray(self.model.raw(Z)).reshape(Z.shape[0], -1) + self.shift
 
@@ -121,7 +122,10 @@ def _matrix(Z):
     "Encoded rows as numbers; sparse ones stay sparse."
     return Z.tocsr().astype(float) if hasattr(Z, "tocsr") else plain(Z).astype(float)
 
-# %% ../../nbs/40_explainability/09_explainer.ipynb #ac59bce8
+# %% ../../nbs/40_explainability/09_explainer.ipynb #685140b4
+_CHUNK = 4_000_000  # numbers held at once by the sampling
+
+
 class _Outside:
     "An engine that asks the whole pipeline: `kind` 'enumeration' or 'sampling'."
 
@@ -195,7 +199,7 @@ def _agrees(engine, model, background):
     near = 1e-4 if getattr(engine.model, "float32", False) else 1e-8
     return raw.shape == wanted.shape and np.allclose(raw, wanted, rtol=near, atol=near)
 
-# %% ../../nbs/40_explainability/09_explainer.ipynb #d0bbdf3e
+# %% ../../nbs/40_explainability/09_explainer.ipynb #21a1ab5f
 class Explainer:
     """A fitted model prepared to be explained against `background` rows, of which `n_background` are drawn.
 
@@ -219,28 +223,12 @@ class Explainer:
         self.classes = tuple(shown) if self.task == "multiclass" else ()
         self._engine, self.note = _engine(model, X, self.background, self.weights, output, method, random_state)
         self.method, self.output, self.players = self._engine.method, self._engine.output, self._engine.players
-        self.exact = self.method != "sampling"
+        self.exact, self.n_background = self.method != "sampling", len(self.background)
+        self.labels = tuple(" + ".join(map(str, player)) for player in self.players)
         base = np.asarray(self._engine.base, dtype=float)
         self.base = float(base[0]) if len(base) == 1 else base
-
-    @property
-    def labels(self):
-        "What to call the players."
-        return tuple(" + ".join(map(str, player)) for player in self.players)
-
-    @property
-    def n_background(self):
-        "How many background rows there are."
-        return len(self.background)
-
-    def attribute(self, X, **options):
-        """The contributions of the rows of X: an Attribution.
-
-        `options`: `progress` and `cancel`. For sampling: `n_permutations` rounds (4); or rounds until every standard error is at most
-        `precision`, until `budget_s` seconds or `max_evaluations` predicted rows for each batch of rows. At least two rounds are made
-        where a precision is asked for.
-        """
-        return _attributed(self, X, **options)
+        if self.task == "regression" and len(base) > 1:
+            raise InputError("a model must predict one quantity", got=f"{len(base)} at once", fix="Explain one model for each of them.")
 
     def __repr__(self):
         return f"Explainer(method={self.method!r}, output={self.output!r}, exact={self.exact}, players={len(self.players)})"
@@ -294,10 +282,10 @@ def _drawn(X, weights, n_background, random_state):
     kept = kept if weights is None or weights[kept].sum() > 0 else np.flatnonzero(weights)[:n_background]
     return X.iloc[kept].reset_index(drop=True), None if weights is None else weights[kept]
 
-# %% ../../nbs/40_explainability/09_explainer.ipynb #4db9b017
+# %% ../../nbs/40_explainability/09_explainer.ipynb #f3680642
 @patch
 def _table(self: Explainer, X):
-    "The rows as the model takes them, with the background's kind of numbers."
+    "The rows as the model takes them, with the background's kinds of numbers and categories."
     X = input_table(self.model, _rows_of(X), names=self.columns)
     for name, kind, wanted in zip(self.columns, X.dtypes, self._dtypes):
         if kind.kind == "O" and wanted.kind in "iuf":
@@ -305,6 +293,8 @@ def _table(self: Explainer, X):
                 X[name] = X[name].astype(float)
             except (TypeError, ValueError):
                 raise InputError(f"the column {name!r} must hold numbers", got=repr(X[name].tolist()[0])[:80]) from None
+        elif isinstance(wanted, pd.CategoricalDtype) and kind != wanted and X[name].dropna().isin(wanted.categories).all():
+            X[name] = X[name].astype(wanted)
     return X
 
 
@@ -314,9 +304,14 @@ def predict(self: Explainer, X):
     raw = careful(self._engine.raw, self._table(X))
     return raw[:, 0] if raw.shape[1] == 1 else raw
 
-# %% ../../nbs/40_explainability/09_explainer.ipynb #69da4ec0
-def _attributed(self, X, *, n_permutations=4, precision=None, budget_s=None, max_evaluations=None, progress=None, cancel=None):
-    "What `Explainer.attribute` returns."
+# %% ../../nbs/40_explainability/09_explainer.ipynb #fe5fa3f5
+@patch
+def attribute(self: Explainer, X, *, n_permutations=4, precision=None, budget_s=None, max_evaluations=None, progress=None, cancel=None):
+    """The contributions of the rows of X: an Attribution.
+
+    The rest is for sampling: `n_permutations` rounds; or rounds until every standard error is at most `precision`, until `budget_s`
+    seconds or `max_evaluations` predicted rows for each batch of rows. At least two rounds are made where a precision is asked for.
+    """
     X = self._table(X)
     if self._engine.method in ("linear", "trees"):
         values, errors, evaluations, ended = _inside(self._engine, X, progress, cancel), None, 0, ""
@@ -333,7 +328,7 @@ def _attributed(self, X, *, n_permutations=4, precision=None, budget_s=None, max
                        output=self.output, exact=self.exact, error=errors, classes=self.classes, n_background=self.n_background,
                        evaluations=evaluations, ended=ended)  # fmt: skip
 
-
+# %% ../../nbs/40_explainability/09_explainer.ipynb #ddcf5ead
 def _inside(engine, X, progress, cancel, batch=20_000):
     "The values of an exact engine in batches: (n, players, k). Single rows go without the cost of limiting threads."
     from threadpoolctl import threadpool_limits
@@ -346,8 +341,10 @@ def _inside(engine, X, progress, cancel, batch=20_000):
             tracker.step()
     return np.concatenate(found)
 
-# %% ../../nbs/40_explainability/09_explainer.ipynb #fffba0cb
-def attribute(model, X, background, *, output="auto", method="auto", n_background=100, weights=None, random_state=0, **options):
+# %% ../../nbs/40_explainability/09_explainer.ipynb #f8ae6db1
+def attribute(  # noqa: F811 - the method of an Explainer has the same name
+    model, X, background, *, output="auto", method="auto", n_background=100, weights=None, random_state=0, **options
+):
     """The contributions of the rows of X to the output of a fitted model, an Attribution: an `Explainer` in one call.
 
     `options`: those of `Explainer.attribute`, such as `precision`, `budget_s`, `progress` and `cancel`.

@@ -17,7 +17,7 @@ from ..core import InputError, did_you_mean
 __all__ = ['OUTPUTS', 'ModelParts', 'as_fitted', 'known_names', 'model_parts', 'to_probability', 'to_log_odds', 'task_of',
            'input_table', 'careful', 'OutputFunction', 'output_function']
 
-# %% ../../nbs/40_explainability/03_model_parts.ipynb #996c5b8a
+# %% ../../nbs/40_explainability/03_model_parts.ipynb #91be7a62
 _LOOKED_THROUGH = {"EarlyStopped": "estimator_", "FixedThresholdClassifier": "estimator_", "TunedThresholdClassifierCV": "estimator_",
                    "BalancedWeights": "estimator_", "FrozenEstimator": "estimator", "GridSearchCV": "best_estimator_",
                    "RandomizedSearchCV": "best_estimator_", "HalvingGridSearchCV": "best_estimator_",
@@ -39,7 +39,7 @@ class ModelParts:
             X = step.transform(X)
         return X
 
-
+# %% ../../nbs/40_explainability/03_model_parts.ipynb #46483b20
 def as_fitted(model, X):
     "The table X as `model` was fitted: an array if it counted its columns but knows no names."
     return X if known_names(model) is not None or not hasattr(model, "n_features_in_") else X.to_numpy()

@@ -124,7 +124,9 @@ def test_nested_and_reordered():
     assert sources_of(rest, NUMBERS)[1] == ["c", "a", "b"]
     sampled = make_sampling_pipeline(StandardScaler(), RandomOverSampler(random_state=0), LogisticRegression()).fit(NUMBERS, Y)
     assert column_map(sampled, NUMBERS).labels == ("a", "b", "c")
-    pandas_out = make_pipeline(ColumnTransformer([("n", StandardScaler(), ["c", "a"])]).set_output(transform="pandas"), PolynomialFeatures(1))
+    pandas_out = make_pipeline(
+        ColumnTransformer([("n", StandardScaler(), ["c", "a"])]).set_output(transform="pandas"), PolynomialFeatures(1)
+    )
     assert sources_of(pandas_out, NUMBERS)[1] == ["a", "c", "a"]  # a constant belongs to the first player
 
 

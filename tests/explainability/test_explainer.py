@@ -45,7 +45,17 @@ FEW = {"hgb": {"max_iter": 15}, "hgb_early": {"max_iter": 15}}
 FEW |= dict.fromkeys(("random_forest", "extra_trees", "balanced_forest", "balanced_bagging", "lightgbm", "xgboost"), {"n_estimators": 6})
 EXACT = {
     "linear": ["logistic", "logistic_l1", "ridge", "elastic_net"],
-    "trees": ["decision_tree", "random_forest", "extra_trees", "hgb", "hgb_early", "lightgbm", "xgboost", "balanced_forest", "balanced_bagging"],
+    "trees": [
+        "decision_tree",
+        "random_forest",
+        "extra_trees",
+        "hgb",
+        "hgb_early",
+        "lightgbm",
+        "xgboost",
+        "balanced_forest",
+        "balanced_bagging",
+    ],
 }
 
 
@@ -120,7 +130,9 @@ def test_wrappers_are_looked_through():
 
 def test_columns_that_feed_one_output_are_one_player():
     numbers = X[["a", "when"]].assign(hour=X["when"].dt.hour, day=X["when"].dt.day).drop(columns="when").astype(float)
-    mixing = ColumnTransformer([("product", PolynomialFeatures(interaction_only=True, include_bias=False), ["a", "hour"])], remainder="passthrough")
+    mixing = ColumnTransformer(
+        [("product", PolynomialFeatures(interaction_only=True, include_bias=False), ["a", "hour"])], remainder="passthrough"
+    )
     model = make_pipeline(mixing, StandardScaler(), Ridge()).fit(numbers, Y["regression"])
     explainer = Explainer(model, numbers.head(10))
     assert explainer.labels == ("a + hour", "day") and explainer.method == "linear"
