@@ -305,12 +305,13 @@ def _told(search, chosen, goal, row):
         tables.append(candidate["table"])
     return options, changes, tables, _row_text(search, options, goal, before)
 
-# %% ../../nbs/40_explainability/32_counterfactuals.ipynb #0ba42ccb
+# %% ../../nbs/40_explainability/32_counterfactuals.ipynb #3c38f487
 def _row_text(search, options, goal, before):
     if options:
         return f"To a prediction {goal.text}: {options[0]['text']}."
     if goal.gap(search.before)[0] == 0:
-        return f"The prediction of {goal.told(before)} is {goal.text} already."
+        what = f"is {goal.text.removeprefix('of ')} already, with" if goal.wins else f"is {goal.text} already:"
+        return f"The prediction {what} {goal.told(before)}."
     if not search.levers:
         return "No actionable column has another allowed value."
     names = ", ".join(name for lever in search.levers for name in lever.columns)

@@ -173,6 +173,8 @@ def test_quantities_and_classes():
     row = int(np.flatnonzero(kinds.predict(FRAME[COLUMNS]) == "late")[0])
     early = counterfactuals(kinds, FRAME, row, reference=FRAME, actionable=["hour", "wind"], label="early")
     assert (kinds.predict(early.rows) == "early").all() and len(early.rows)
+    there = counterfactuals(kinds, FRAME, row, reference=FRAME, actionable=["hour"], label="late")
+    assert there.sentence.startswith("The prediction is late already, with ")
     likely = counterfactuals(kinds, FRAME, row, reference=FRAME, actionable=["hour", "wind"], label="early", above=0.7)
     assert (kinds.predict_proba(likely.rows)[:, 0] > 0.7).all() and (likely.options["after"] > 0.7).all()
 
