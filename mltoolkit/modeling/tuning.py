@@ -470,7 +470,7 @@ def earlier_configurations(warm_start, task, *, most=5):
 # %% ../../nbs/30_modeling/60_tuning.ipynb #23ae6b0e
 KEPT = 30  # trials whose predictions are kept
 
-# %% ../../nbs/30_modeling/60_tuning.ipynb #b9b90fba
+# %% ../../nbs/30_modeling/60_tuning.ipynb #4a5fe0f3
 def _concluded(search, data, split, why, *, ensemble, calibrate, n_resamples):
     "What a Tuning says of the trials, as a dict."
     metric, task = search.metric, search.task
@@ -490,7 +490,7 @@ def _concluded(search, data, split, why, *, ensemble, calibrate, n_resamples):
     table["tied"] = table["tied"].astype("boolean").fillna(False).astype(bool)
     whole = [n for n in kept if search.rows[n]["state"] == "done"]
     corrected = _corrected(oof, whole, metric, kind, how)
-    final, table_of = _final(search, oof, whole or [best], best, ensemble=ensemble, calibrate=calibrate, how=how), own.loc[best]
+    final, table_of = _final(search, oof, whole, best, ensemble=ensemble, calibrate=calibrate, how=how), own.loc[best]
     told_rows = {row["trial"]: row for row in search.told()}
     configurations = {n: row["configuration"] for n, row in sorted(told_rows.items()) if row.get("configuration")}
     parameters = pd.DataFrame([{"trial": n, **c} for n, c in configurations.items()])

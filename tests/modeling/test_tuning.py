@@ -293,3 +293,11 @@ def test_several_workers_find_as_much(data, split, tmp_path):
     dropped = found.table[found.table["state"] == "dropped"]
     assert (dropped["score"] >= found.best_score).all()  # a dropped trial is placed behind the leader
     assert len(found.table) >= 8
+
+
+def test_a_budget_that_ends_before_any_trial_saw_all_folds(data, split):
+    "The best so far is told with its gaps: nothing is calibrated or mixed on rows it never predicted."
+    slow = FAST | {"budget_s": 3, "families": ["logistic"]}
+    found = tune(data, None, split, calibrate=True, ensemble="auto", watch=lambda live: time.sleep(3.1), **slow)
+    assert not found.table["state"].eq("done").any() and found.table["folds"].max() < 3
+    assert found.final["calibration"] is None and len(found.final["members"]) == 1 and found.final["evidence"] == {}
