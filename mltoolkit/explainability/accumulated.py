@@ -13,7 +13,7 @@ from .axes import kind_of, places, points_of_rows
 # %% auto #0
 __all__ = ['similarity_order', 'steps_of', 'local_effects', 'accumulate']
 
-# %% ../../nbs/40_explainability/19_accumulated.ipynb #46ca7ffe
+# %% ../../nbs/40_explainability/19_accumulated.ipynb #10663ac3
 def _apart(codes, n_levels, column):
     "Distances (levels, levels) between the distributions of another column among the rows of each level."
     rows = np.maximum(np.bincount(codes, minlength=n_levels), 1)[:, None]
@@ -32,7 +32,7 @@ def _apart(codes, n_levels, column):
         return np.abs(shares[:, None, :] - shares[None, :, :]).max(axis=2)
     return 0.5 * np.abs(shares[:, None, :] - shares[None, :, :]).sum(axis=2)
 
-
+# %% ../../nbs/40_explainability/19_accumulated.ipynb #c6b929fa
 def similarity_order(X, name, codes, n_levels):
     "An order of the levels of column `name` (codes of each row, -1: none) in which neighbours are alike in the other columns of X."
     if n_levels < 3:
@@ -80,7 +80,7 @@ def local_effects(predict, X, axis, steps):
     found = predict(pd.concat([lower, upper], ignore_index=True))
     return found[len(rows) :] - found[: len(rows)]
 
-# %% ../../nbs/40_explainability/19_accumulated.ipynb #fb5c82bf
+# %% ../../nbs/40_explainability/19_accumulated.ipynb #12b77600
 def accumulate(differences, steps, draws):
     """(curve (points, k), curves of all draws, steps without rows) from local effects of one or several models.
 
@@ -104,7 +104,7 @@ def accumulate(differences, steps, draws):
     weights = _centre(points, steps, n)
     return _summed(whole[None], weights)[0], _summed(drawn, weights), np.flatnonzero(n == 0)
 
-
+# %% ../../nbs/40_explainability/19_accumulated.ipynb #5feb35c9
 def _centre(points, steps, n):
     "The weight of every point: each step's rows stand half at its lower and half at its upper end."
     weights = np.zeros(len(points))

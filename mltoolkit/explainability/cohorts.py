@@ -132,7 +132,7 @@ def _differences(values, codes, names, reference, draws):
         found[name] = int(mine.sum()), own, rest, difference, low, high, np.where(tiny, (np.abs(difference) <= 1e-12).astype(float), p)
     return found
 
-# %% ../../nbs/40_explainability/26_cohorts.ipynb #0bcecbb1
+# %% ../../nbs/40_explainability/26_cohorts.ipynb #3e62bb7e
 def compare_cohorts(source, data, *, by, reference=None, background=None, min_rows=30, max_rows=2_000, n_resamples=300, random_state=0,
                     progress=None, cancel=None):  # fmt: skip
     """Mean predictions and contributions of cohorts of rows, compared with all other rows or with one cohort: Cohorts.
@@ -162,7 +162,7 @@ def compare_cohorts(source, data, *, by, reference=None, background=None, min_ro
     return Cohorts(predictions=overall, table=table, by=told, reference=reference, output=output, classes=list(classes), n_rows=len(rows),
                    n_blocks=draws.n_blocks)  # fmt: skip
 
-
+# %% ../../nbs/40_explainability/26_cohorts.ipynb #a8e38e94
 def _cohort_table(found, value, labels, classes):
     "One row a cohort, column and class, with Holm's p-values over the whole table."
     parts = []

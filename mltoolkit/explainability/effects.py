@@ -22,7 +22,7 @@ from ..modeling.bootstrap import blocks_of
 # %% auto #0
 __all__ = ['KINDS', 'Effects', 'differs', 'effects']
 
-# %% ../../nbs/40_explainability/20_effects.ipynb #0f246349
+# %% ../../nbs/40_explainability/20_effects.ipynb #2ac5a1c6
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Effects(Result):
     "How the output of a model depends on single columns, with intervals and the data behind each point."
@@ -49,15 +49,17 @@ class Effects(Result):
         return {"kind": self.kind, "output": self.output, "columns": int(self.columns["column"].nunique()), "surfaces": len(self.surfaces),
                 "strongest": ", ".join(self.columns["column"].drop_duplicates().head(3)), "rows": self.n_rows}  # fmt: skip
 
-    def of(self, column, *, class_=None):
-        "The points of one column (and class) as a DataFrame."
-        part = self.table[self.table["column"] == column]
-        if not len(part):
-            raise InputError("`column` must be one whose effect was computed", got=repr(column),
-                             fix=did_you_mean(column, self.columns["column"].unique()))  # fmt: skip
-        if self.classes and class_ not in self.classes:
-            raise InputError("`class_` must be one of the model's classes", got=repr(class_), fix=did_you_mean(class_, self.classes))
-        return (part[part["class"] == class_] if self.classes else part).reset_index(drop=True)
+# %% ../../nbs/40_explainability/20_effects.ipynb #ec476c14
+@patch
+def of(self: Effects, column, *, class_=None):
+    "The points of one column (and class) as a DataFrame."
+    part = self.table[self.table["column"] == column]
+    if not len(part):
+        raise InputError("`column` must be one whose effect was computed", got=repr(column),
+                         fix=did_you_mean(column, self.columns["column"].unique()))  # fmt: skip
+    if self.classes and class_ not in self.classes:
+        raise InputError("`class_` must be one of the model's classes", got=repr(class_), fix=did_you_mean(class_, self.classes))
+    return (part[part["class"] == class_] if self.classes else part).reset_index(drop=True)
 
 # %% ../../nbs/40_explainability/20_effects.ipynb #d5643f85
 def _partial(predicts, rows, axis, draws):
@@ -124,10 +126,10 @@ def _whole(part, weights, drawn):
     return {"spread": spread, "low_at": part["at"][low], "high_at": part["at"][high], "difference": float(effect[high] - effect[low]),
             "lower": float(bounds[0]), "upper": float(bounds[1]), "told": differs(effect[held], drawn[:, held])}  # fmt: skip
 
-# %% ../../nbs/40_explainability/20_effects.ipynb #2cee6130
-KINDS = {"pdp": ("partial dependence", 500), "ale": ("accumulated local effects", 5_000)}
+# %% ../../nbs/40_explainability/20_effects.ipynb #4c3ffc7b
+KINDS = {"pdp": ("partial dependence", 500), "ale": ("accumulated local effects", 5_000)}  # name, rows averaged over
 
-
+# %% ../../nbs/40_explainability/20_effects.ipynb #d3978aa2
 def effects(model, data, columns=None, *, kind="pdp", output="auto", grid=20, max_levels=20, spacing="quantile", max_rows=None, n_ice=30,
             n_resamples=200, budget_s=None, random_state=0, progress=None, cancel=None):  # fmt: skip
     """How the output of a fitted model depends on single columns: Effects with a curve a column (and class).
@@ -168,7 +170,7 @@ def effects(model, data, columns=None, *, kind="pdp", output="auto", grid=20, ma
                    classes=list(first.classes), base=base[0].tolist(), n_rows=len(rows), n_data=len(X), n_blocks=draws.n_blocks,
                    n_models=len(predicts), left_out=left_out)  # fmt: skip
 
-# %% ../../nbs/40_explainability/20_effects.ipynb #f201fe04
+# %% ../../nbs/40_explainability/20_effects.ipynb #678c684a
 def _asked(columns, X):
     "(names, pairs of names) of what was asked for."
     columns = list(X.columns) if columns is None else [columns] if isinstance(columns, str) else list(columns)
@@ -181,7 +183,7 @@ def _asked(columns, X):
             raise InputError("a surface is over two columns", got=repr(pair), fix='Write e.g. `columns=["a", ("a", "b")]`.')
     return list(dict.fromkeys(singles)), list(dict.fromkeys(pairs))
 
-
+# %% ../../nbs/40_explainability/20_effects.ipynb #68b81b08
 class _Curves:
     "Collects the curves of column after column."
 
@@ -213,7 +215,7 @@ class _Curves:
         ice = pd.concat(self.ice, ignore_index=True) if self.ice else None
         return {"columns": columns, "table": table, "ice": ice, "density": density}
 
-# %% ../../nbs/40_explainability/20_effects.ipynb #8d0f7bef
+# %% ../../nbs/40_explainability/20_effects.ipynb #2505b23b
 @patch
 def sentence(self: Effects, column, *, class_=None):
     "What the curve of a column says, in plain words, with its interval and what to know of the data behind it."
@@ -235,7 +237,7 @@ def sentence(self: Effects, column, *, class_=None):
         text += f"; for {100 * against:.0f} % of single rows it goes the other way, so that it depends on other columns"
     return f"{text}.{note}"
 
-
+# %% ../../nbs/40_explainability/20_effects.ipynb #70230a39
 @patch
 def _opposite(self: Effects, column, class_, low_at, high_at):
     "The share of single rows whose output is smaller at the highest point of the mean curve than at its lowest; nan if none were kept."

@@ -75,7 +75,7 @@ def _strengths(joint, drawn, both, counts):
     tiny = strength < 1e-9 * np.sqrt(np.maximum(whole, 1e-300))
     return np.where(tiny, 0.0, strength), np.where(tiny, 0.0, np.sqrt(low)), np.where(tiny, 0.0, np.sqrt(high)), share
 
-# %% ../../nbs/40_explainability/22_interactions.ipynb #8bf7ebb6
+# %% ../../nbs/40_explainability/22_interactions.ipynb #ac84bb1f
 def _without(prediction, part, output):
     "Predictions on the scale of metrics, after taking `part` off the output (n, k)."
     found = prediction.reshape(len(part), -1)
@@ -87,7 +87,7 @@ def _without(prediction, part, output):
         found = found - part
     return found[:, 0] if found.shape[1] == 1 else found / found.sum(axis=1, keepdims=True)
 
-
+# %% ../../nbs/40_explainability/22_interactions.ipynb #6b9edeb2
 class _Judge:
     "Losses of the rows with known outcomes, and draws of their blocks."
 
@@ -148,7 +148,7 @@ def interactions(model, data, *, target=None, columns=None, pairs=None, method="
     judge = _Judge(predict, data, X, judge_rows, n_resamples, random_state) if data.target is not None else None
     return _by_surfaces(predict, X, rows, draws, axes, chosen, screened, judge, progress, cancel)
 
-# %% ../../nbs/40_explainability/22_interactions.ipynb #ea50f3a8
+# %% ../../nbs/40_explainability/22_interactions.ipynb #9c7e4a1f
 def _pairs(predict, X, rows, axes, columns, pairs, n_columns, cancel):
     "(pairs of names, columns left out)."
     for name in [*(columns or ()), *(c for pair in pairs or () for c in pair)]:
@@ -170,7 +170,7 @@ def _pairs(predict, X, rows, axes, columns, pairs, n_columns, cancel):
         raise InputError("there must be two columns at least", got=", ".join(columns), fix="Name more columns.")
     return found, [c for c in X.columns if c not in columns]
 
-
+# %% ../../nbs/40_explainability/22_interactions.ipynb #bd1a3a0b
 def _by_surfaces(predict, X, rows, draws, axes, pairs, screened, judge, progress, cancel):
     plain, curves, parts = predict(rows), {}, []
     with Tracker(len(pairs), "pairs", progress=progress, cancel=cancel) as tracker:

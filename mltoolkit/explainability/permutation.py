@@ -292,7 +292,7 @@ def _prepared(table, value, prefix):
     table = with_ranks(table.assign(**{c: table.get(c, table["value"]) for c in ("lower", "upper")}), "value")
     return table[["column", "value", "lower", "upper", "rank", "rank_lower", "rank_upper"]].add_prefix(prefix)
 
-# %% ../../nbs/40_explainability/09_permutation.ipynb #28978529
+# %% ../../nbs/40_explainability/09_permutation.ipynb #4b27bb3a
 def disagreement(attribution, permutation, *, data=None, at_least=0.7):
     """Where two measures of importance differ beyond their intervals: a Disagreement.
 
@@ -319,7 +319,7 @@ def disagreement(attribution, permutation, *, data=None, at_least=0.7):
     both = both.assign(disagrees=apart, partner=[partners.get(c, "") for c in both["column"]], text=texts)
     return Disagreement(table=both, n_columns=len(both), correlation=round(float(order), 12))
 
-
+# %% ../../nbs/40_explainability/09_permutation.ipynb #ea8a101a
 def _partners(columns, data, at_least):
     if data is None:
         return {}

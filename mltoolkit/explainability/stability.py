@@ -71,7 +71,7 @@ def _by_permutation(model, learned, examined, data, *, max_rows, metric, random_
                                    progress=lambda share, note="": None, cancel=rest["cancel"])  # fmt: skip
     return dict(zip(found.table["column"], found.table["importance"])), f"loss of {found.metric_label}"
 
-# %% ../../nbs/40_explainability/24_stability.ipynb #f4daed14
+# %% ../../nbs/40_explainability/24_stability.ipynb #0f5bba9c
 def stability(estimator, data, split=None, *, target=None, measure="attribution", metric=None, drop=(), top=3, max_rows=500,
               n_background=100, random_state=0, progress=None, cancel=None):  # fmt: skip
     """Importance and place of every column in models fitted on each fold and explained on its validation rows: a Stability.
@@ -103,7 +103,7 @@ def stability(estimator, data, split=None, *, target=None, measure="attribution"
     share = float(np.mean([len(valid) / max(1, len(train)) for train, valid in folds]))
     return _put_together(pd.concat(found, ignore_index=True), measure, unit, min(top, len(features)), share)
 
-
+# %% ../../nbs/40_explainability/24_stability.ipynb #a001c276
 def _fitted(estimator, X, y, task, random_state):
     from threadpoolctl import threadpool_limits
 
@@ -113,7 +113,7 @@ def _fitted(estimator, X, y, task, random_state):
 
 
 def _unfitted(estimator, X, task, random_state):
-    "A fresh pipeline: an estimator that was passed stays as it was."
+    "A fresh pipeline."
     if not isinstance(estimator, str):
         from sklearn.base import clone
 

@@ -99,7 +99,7 @@ def surface(model, data, a, b, *, output="auto", grid=8, max_levels=8, max_rows=
                    task=predicts[0].task, classes=list(predicts[0].classes), base=np.mean(base, axis=0).tolist(), n_rows=len(at),
                    n_data=len(X), n_models=len(predicts))  # fmt: skip
 
-# %% ../../nbs/40_explainability/19_surfaces.ipynb #238be444
+# %% ../../nbs/40_explainability/19_surfaces.ipynb #4b7607e3
 def cell_counts(X, one, two):
     "Rows of X nearest to each pair of points: array (points of `one`, points of `two`)."
     i, j = points_of_rows(X[one.column], one), points_of_rows(X[two.column], two)
@@ -113,7 +113,7 @@ def centred(joint, counts):
     weights = counts / max(counts.sum(), 1)
     return joint - np.einsum("...abk,ab->...k", joint, weights)[..., None, None, :]
 
-
+# %% ../../nbs/40_explainability/19_surfaces.ipynb #14f8a03b
 def _surface_table(X, axes, draws, values, joints, classes):
     counts = cell_counts(X, *axes)
     (value, drawn), (joint, drawn_joint) = draws.means(values), draws.means(joints)
