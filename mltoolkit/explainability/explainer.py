@@ -80,7 +80,7 @@ def sentence(self: Attribution):
         return told + "their error was not measured (one round)."
     return told + f"standard errors up to {self.error.max():.2g}, {self.error.mean():.2g} on average ({self.evaluations:,} predictions)."
 
-# %% ../../nbs/40_explainability/09_explainer.ipynb #e169b556
+# %% ../../nbs/40_explainability/09_explainer.ipynb #5f89f434
 METHODS = ("linear", "trees", "enumeration", "sampling")
 
 
@@ -88,18 +88,18 @@ class _Inside:
     "An engine that works on encoded columns: `kind` 'linear' or 'trees'."
 
     def __init__(self, kind, parts, found, mapped, encoded, weights):
-        self.method, self.parts, self.model, self.players, self.output = kind, parts, found, mapped.players, found.space
+        self.method, self.parts, self.model, self.players = kind, parts, found, mapped.players
+        self.output = "log-odds" if parts.inside else found.space
         self.groups, self.weights, self.encoded, d = mapped.groups, weights, encoded, len(mapped.players)
-        shift = 0.0 if parts.shift is None else _shift(parts.shift)
         if kind == "linear":
             self.explain = LinearShapley(found, encoded, mapped.groups, d, weights=weights)
-            self.base = self.explain.base + shift
+            base = self.explain.base
         else:
             from mltoolkit.explainability.tree_shapley import prepare_trees
 
             prepared = prepare_trees(found, encoded, groups=mapped.groups, n_players=d, weights=weights)
-            self.explain, self.base = prepared.values, prepared.base + shift
-        self.shift = shift
+            self.explain, base = prepared.values, prepared.base
+        self.base = parts.scale * base + parts.shift
 
     def encode(self, X):
         Z = self.parts.transform(X)  # trees may take tables with categories, and make them numbers themselves
@@ -107,17 +107,13 @@ class _Inside:
 
     def raw(self, X):
         Z = self.encode(X)
-        return np.asarray(self.model.raw(Z)).reshape(Z.shape[0], -1) + self.shift
+        return np.asarray(self.model.raw(Z)).reshape(Z.shape[0], -1) * self.parts.scale + self.parts.shift
 
     def values(self, X, cancel=None):
-        return self.explain(self.encode(X)) if self.method == "linear" else self.explain(self.encode(X), cancel=cancel)
+        found = self.explain(self.encode(X)) if self.method == "linear" else self.explain(self.encode(X), cancel=cancel)
+        return found * self.parts.scale
 
-# %% ../../nbs/40_explainability/09_explainer.ipynb #8648fc13
-def _shift(shift):
-    "The shift of log-odds as it is added to the raw output: one number for two classes, else one a class."
-    return np.array([shift[1] - shift[0]]) if len(shift) == 2 else np.asarray(shift)
-
-
+# %% ../../nbs/40_explainability/09_explainer.ipynb #8fd718e9
 def _matrix(Z):
     "Encoded rows as numbers; sparse ones stay sparse."
     return Z.tocsr().astype(float) if hasattr(Z, "tocsr") else plain(Z).astype(float)
@@ -150,7 +146,7 @@ class _Outside:
         values, errors = (np.concatenate([getattr(part, name) for part in found]) for name in ("values", "errors"))
         return values, errors, sum(part.evaluations for part in found), found[-1].ended
 
-# %% ../../nbs/40_explainability/09_explainer.ipynb #b97e26ff
+# %% ../../nbs/40_explainability/09_explainer.ipynb #17351041
 FEW = 30_000  # predictions a row up to which every coalition is tried
 
 
@@ -165,10 +161,11 @@ def _exact_engine(model, X, background, weights, output, method):
         if found is None:
             why = reason or why
             continue
-        if output not in ("auto", found.space):
-            return None, f"{type(parts.estimator).__name__} is exact in {found.space}, not in {output}"
-        if parts.shift is not None and found.space != "log-odds":
-            return None, "corrected probabilities are exact for models in log-odds only"
+        name, space = type(parts.estimator).__name__, "log-odds" if parts.inside else found.space
+        if parts.inside and found.space not in parts.inside:
+            return None, f"{name} is exact in {found.space}, and what wraps it needs {' or '.join(parts.inside)}"
+        if output not in ("auto", space):
+            return None, f"{name} is exact in {space}, not in {output}"
         try:
             engine = _Inside(kind, parts, found, column_map(model, X), _matrix(encoded) if kind == "linear" else encoded, weights)
         except InputError as error:

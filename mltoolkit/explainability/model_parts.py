@@ -17,7 +17,7 @@ from ..core import InputError, did_you_mean
 __all__ = ['OUTPUTS', 'ModelParts', 'as_fitted', 'known_names', 'model_parts', 'to_probability', 'to_log_odds', 'task_of',
            'input_table', 'careful', 'OutputFunction', 'output_function']
 
-# %% ../../nbs/40_explainability/03_model_parts.ipynb #91be7a62
+# %% ../../nbs/40_explainability/03_model_parts.ipynb #340c70ca
 _LOOKED_THROUGH = {"EarlyStopped": "estimator_", "FixedThresholdClassifier": "estimator_", "TunedThresholdClassifierCV": "estimator_",
                    "BalancedWeights": "estimator_", "FrozenEstimator": "estimator", "GridSearchCV": "best_estimator_",
                    "RandomizedSearchCV": "best_estimator_", "HalvingGridSearchCV": "best_estimator_",
@@ -26,11 +26,17 @@ _LOOKED_THROUGH = {"EarlyStopped": "estimator_", "FixedThresholdClassifier": "es
 
 @dataclass(frozen=True)
 class ModelParts:
-    "A fitted model in parts: `steps` (fitted transformers in order), `estimator`, `shift` (log-odds added to it, one a class)."
+    """A fitted model in parts: `steps` (fitted transformers in order) and `estimator`.
+
+    Its output is that of the estimator times `scale` plus `shift`: log-odds, where the estimator's own space is one of `inside`
+    (an empty tuple: nothing is changed).
+    """
 
     steps: tuple
     estimator: object
-    shift: np.ndarray | None = None
+    scale: float = 1.0
+    shift: np.ndarray | float = 0.0
+    inside: tuple = ()
 
     def transform(self, X):
         "The rows of the table X as the estimator sees them."
@@ -51,23 +57,41 @@ def known_names(model):
         model = getattr(model, _LOOKED_THROUGH[type(model).__name__], None)
     return names
 
-# %% ../../nbs/40_explainability/03_model_parts.ipynb #818d2a29
+# %% ../../nbs/40_explainability/03_model_parts.ipynb #4998dce1
+def _straight_line(model):
+    "(model inside, scale, shift, spaces it may be exact in) of a wrapper whose log-odds are a straight line of it; None for others."
+    name = type(model).__name__
+    if name == "PriorCorrection" and hasattr(model, "weights_"):
+        logs = np.log(model.weights_)
+        return model.estimator_, 1.0, np.array([logs[1] - logs[0]]) if len(logs) == 2 else logs, ("log-odds",)
+    fitted = getattr(model, "calibrated_classifiers_", ())
+    if name != "CalibratedClassifierCV" or len(fitted) != 1:
+        return None
+    part, two = fitted[0], len(model.classes_) == 2
+    decides, calibrator = hasattr(part.estimator, "decision_function"), part.calibrators[0]
+    if part.method == "sigmoid" and two:
+        return part.estimator, -calibrator.a_, -calibrator.b_, ("log-odds", "score") if decides else ("probability",)
+    if part.method == "temperature":
+        return part.estimator, float(calibrator.beta_) * (2 if two and decides else 1), 0.0, ("log-odds", "score")
+    return None
+
+# %% ../../nbs/40_explainability/03_model_parts.ipynb #4ad12579
 def model_parts(model):
-    "The ModelParts of a fitted model: pipelines are opened, samplers skipped, wrappers that change nothing looked through."
-    steps, shift = [], None
+    "The ModelParts of a fitted model: pipelines are opened, samplers skipped, wrappers looked through where that is exact."
+    steps, scale, shift, inside = [], 1.0, 0.0, ()
     while True:
-        name = type(model).__name__
+        name, line = type(model).__name__, _straight_line(model)
         if hasattr(model, "steps") and hasattr(model, "named_steps"):
             inner = [step for _, step in model.steps]
             steps += [s for s in inner[:-1] if s not in (None, "passthrough") and not hasattr(s, "fit_resample")]
             model = inner[-1]
         elif name in _LOOKED_THROUGH and hasattr(model, _LOOKED_THROUGH[name]):
             model = getattr(model, _LOOKED_THROUGH[name])
-        elif name == "PriorCorrection" and hasattr(model, "weights_"):
-            shift = np.log(model.weights_) if shift is None else shift + np.log(model.weights_)
-            model = model.estimator_
+        elif line is not None and inside != ("probability",):  # no line of log-odds inside a line of probabilities
+            model, inside = line[0], line[3]
+            scale, shift = scale * line[1], shift + scale * line[2]
         else:
-            return ModelParts(tuple(steps), model, shift)
+            return ModelParts(tuple(steps), model, scale, shift, inside)
 
 # %% ../../nbs/40_explainability/03_model_parts.ipynb #14d9cdda
 OUTPUTS = ("probability", "log-odds", "score", "value", "log")

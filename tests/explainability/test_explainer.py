@@ -120,12 +120,33 @@ def test_every_exact_family_equals_brute_force(name, way, task):
 
 
 def test_wrappers_are_looked_through():
-    class_weights = make_pipeline_for("hgb+prior_correction", X, parameters=None).fit(X, Y["binary"])
+    class_weights = make_pipeline_for("hgb+prior_correction", X).fit(X, Y["binary"])
     early = EarlyStopped(make_pipeline_for("hgb", X, parameters={"max_iter": 10})).fit(X, Y["binary"])
     smote = make_pipeline_for("logistic+smote", X).fit(X, Y["binary"])
     for model, way in ((class_weights, "trees"), (early, "trees"), (smote, "linear")):
         explainer = Explainer(model, BACKGROUND.iloc[:6])
         assert explainer.method == way and largest_difference(model, explainer, ROWS.iloc[:2]) < 1e-10
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "task", "way"),
+    [
+        ("hgb", "sigmoid", "binary", "trees"),
+        ("logistic", "temperature", "binary", "linear"),
+        ("random_forest", "sigmoid", "binary", "trees"),
+        ("lightgbm", "temperature", "binary", "trees"),
+        ("hgb", "temperature", "multiclass", "trees"),
+        ("hgb", "isotonic", "binary", "enumeration"),
+    ],
+)
+def test_a_single_calibrator_is_a_straight_line(name, method, task, way):
+    if not MODELS[name].installed:
+        pytest.skip("the package is not installed")
+    pipeline = make_pipeline_for(name, X, task=task, parameters=FEW.get(name))
+    model = CalibratedClassifierCV(pipeline, method=method, cv=2, ensemble=False).fit(X, Y[task])
+    explainer = Explainer(model, BACKGROUND)
+    assert explainer.method == way and explainer.output == ("probability" if way == "enumeration" else "log-odds")
+    assert largest_difference(model, explainer, ROWS.iloc[:2]) < 1e-8  # the calibrator keeps its probabilities as float64
 
 
 def test_columns_that_feed_one_output_are_one_player():
