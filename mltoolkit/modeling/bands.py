@@ -18,7 +18,7 @@ from .costs import row_weights
 # %% auto #0
 __all__ = ['Band', 'check_bands', 'cut_offs', 'band_table']
 
-# %% ../../nbs/30_modeling/49_bands.ipynb #0c6b7ffc
+# %% ../../nbs/30_modeling/49_bands.ipynb #a708d3f6
 @dataclass(frozen=True, kw_only=False, eq=False)
 class Band(Result):
     "An action for a band of scores. Bands are given from the highest scores down."
@@ -39,7 +39,7 @@ class Band(Result):
             fix = "Write a probability, or leave it out to have the cheapest found."
             raise InputError(f"`at_least` of the band {self.action!r} must lie between 0 and 1", got=repr(self.at_least), fix=fix)
 
-
+# %% ../../nbs/30_modeling/49_bands.ipynb #6430cea4
 def _number(value):
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool) and math.isfinite(value)
 

@@ -94,7 +94,7 @@ class CalibrationComparison(Result):
 def _called(method):
     return "no calibration" if method == "none" else f"{method} calibration"
 
-# %% ../../nbs/30_modeling/65_calibration_comparison.ipynb #2b32ffb0
+# %% ../../nbs/30_modeling/65_calibration_comparison.ipynb #8392e6bf
 def compare_calibration(oof, model=None, *, task=None, blocks=None, in_time=None, methods=METHODS):
     """No calibration and `methods` compared out of fold: a CalibrationComparison, lowest log-loss first.
 
@@ -105,8 +105,8 @@ def compare_calibration(oof, model=None, *, task=None, blocks=None, in_time=None
         if method not in METHODS:
             raise InputError("a method of calibration must be known", got=repr(method), fix=f"Known are {', '.join(METHODS)}.")
     if hasattr(oof, "oof"):
-        model, task = model or oof.best, oof.task
-        oof, in_time = oof.oof, oof.split_kind == "time" if in_time is None else in_time
+        model, task, in_time = model or oof.best, oof.task, oof.split_kind == "time" if in_time is None else in_time
+        oof = oof.oof
     task = task or "binary"
     if task == "regression" or model is None:
         got = "a regression" if task == "regression" else "no model"
@@ -117,12 +117,11 @@ def compare_calibration(oof, model=None, *, task=None, blocks=None, in_time=None
         got = "predictions with gaps" if parts else "one fold"
         raise InputError("two folds at least, each with a prediction of every row, are needed", got=got, fix="Use more folds.")
     judged = np.concatenate([valid for _, valid in parts])
-    blocks = oof["row"].to_numpy() if blocks is None and "row" in oof.columns else blocks
-    codes = block_codes(blocks, len(oof))
+    codes = block_codes(oof["row"].to_numpy() if blocks is None and "row" in oof.columns else blocks, len(oof))
     mapped = {m: np.concatenate([calibrate(y[a], prediction[a], prediction[b], m) for a, b in parts]) for m in ("none", *methods)}
     return _compared(y[judged], mapped, codes[judged], task, len(parts))
 
-
+# %% ../../nbs/30_modeling/65_calibration_comparison.ipynb #95f284a6
 def _compared(y, mapped, blocks, task, folds):
     losses = {m: row_losses(y, p, "log_loss", task) for m, p in mapped.items()}
     best, rows = min(losses, key=lambda m: losses[m].mean()), []

@@ -100,7 +100,7 @@ def coverage_table(inside, width, *, level, columns=None, blocks=None, n_resampl
                          "upper": high, "width": float(width[mine].mean()), "short": bool(high < level)})  # fmt: skip
     return pd.DataFrame(rows)
 
-# %% ../../nbs/30_modeling/66_conformal.ipynb #360d8475
+# %% ../../nbs/30_modeling/66_conformal.ipynb #59650de2
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Conformal(Result):
     "Intervals or sets from out-of-fold predictions, and how often they held the truth on folds that did not set them."
@@ -126,10 +126,7 @@ class Conformal(Result):
             return pd.DataFrame({"prediction": prediction, "lower": prediction - half, "upper": prediction + half})
         if prediction.shape[1] != len(self.classes):
             raise InputError("there must be one probability a class", got=f"{prediction.shape[1]} for {len(self.classes)} classes")
-        sets = _sets(prediction, self.limits, self.score)
-        table = pd.DataFrame(sets, columns=[str(c) for c in self.classes])
-        labels = [tuple(c for c, kept in zip(self.classes, row) if kept) for row in sets]
-        return table.assign(size=sets.sum(axis=1), labels=pd.Series(labels, dtype=object))
+        return _set_table(_sets(prediction, self.limits, self.score), self.classes)
 
     def of(self, model, X):
         "`predict` for the rows of X and the fitted `model`, with the index of X."
@@ -141,7 +138,7 @@ class Conformal(Result):
         return {"level": self.level, "coverage": float(row["coverage"]), "width": float(row["width"]), "score": self.score,
                 "short_groups": int(self.coverage["short"].iloc[1:].sum())}  # fmt: skip
 
-# %% ../../nbs/30_modeling/66_conformal.ipynb #38042f52
+# %% ../../nbs/30_modeling/66_conformal.ipynb #9a7e85be
 @patch(as_prop=True)
 def sentence(self: Conformal):
     "The coverage in plain sentences."
@@ -156,6 +153,13 @@ def sentence(self: Conformal):
     for _, found in short.sort_values("coverage").head(3).iterrows():
         text += f" Where {found['column']} is {found['group']} it is only {100 * found['coverage']:.1f} %."
     return text
+
+
+def _set_table(sets, classes, index=None):
+    "Sets as a table: a column a class, size and labels."
+    table = pd.DataFrame(sets, columns=[str(c) for c in classes], index=index)
+    labels = [tuple(c for c, kept in zip(classes, row) if kept) for row in sets]
+    return table.assign(size=sets.sum(axis=1), labels=pd.Series(labels, dtype=object, index=table.index))
 
 
 def _as_table(prediction, task):
@@ -234,7 +238,7 @@ def _own_groups(y, prediction, classes):
     names = [f"under {edges[0]:.3g}", *(f"{a:.3g} to {b:.3g}" for a, b in zip(edges, edges[1:])), f"{edges[-1]:.3g} and more"]
     return {"prediction": pd.Categorical.from_codes(place, names)}
 
-# %% ../../nbs/30_modeling/66_conformal.ipynb #181b88d6
+# %% ../../nbs/30_modeling/66_conformal.ipynb #1c6123c3
 def _mapie(part):
     "A module of MAPIE, or an InputError that says how to get it."
     import importlib
@@ -245,7 +249,7 @@ def _mapie(part):
         fix = "Install it: `pip install 'mapie>=1'`. `mlt.conformal` needs no further package."
         raise InputError("the package 'mapie' must be installed for `cross_conformal`", got="none", fix=fix) from error
 
-
+# %% ../../nbs/30_modeling/66_conformal.ipynb #719a648d
 class CrossConformal:
     "The models of the folds with their errors, in the hands of MAPIE: `predict` for new rows, `coverage` on rows with outcomes."
 
@@ -257,10 +261,7 @@ class CrossConformal:
         if self.task == "regression":
             point, ends = self.mapie.predict_interval(X)
             return pd.DataFrame({"prediction": point, "lower": ends[:, 0, 0], "upper": ends[:, 1, 0]}, index=getattr(X, "index", None))
-        sets = self.mapie.predict_set(X)[1][:, :, 0]
-        table = pd.DataFrame(sets, columns=[str(c) for c in self.classes], index=getattr(X, "index", None))
-        labels = [tuple(c for c, kept in zip(self.classes, row) if kept) for row in sets]
-        return table.assign(size=sets.sum(axis=1), labels=pd.Series(labels, dtype=object, index=table.index))
+        return _set_table(self.mapie.predict_set(X)[1][:, :, 0], self.classes, getattr(X, "index", None))
 
     def coverage(self, X, y, *, groups=None, blocks=None, n_resamples=200, random_state=0):
         "`coverage_table` on rows that took no part, with their outcomes `y`."

@@ -75,7 +75,7 @@ def _not_negative(name, value):
         raise InputError(f"`{name}` must be a number from 0 up", got=repr(value), fix=f"Write e.g. `{name}=2`, or leave it out.")
     return float(value)
 
-# %% ../../nbs/30_modeling/48_costs.ipynb #52e7dc7d
+# %% ../../nbs/30_modeling/48_costs.ipynb #c65c13f7
 def row_weights(positives, negatives, prevalence=None, rows=None):
     "(weight of a positive row, weight of a negative row) so that the weights sum to `rows` and positives make up `prevalence`."
     total = positives + negatives
@@ -95,7 +95,7 @@ def check_prevalence(prevalence):
         raise InputError("`prevalence` must lie between 0 and 1", got=repr(prevalence), fix=fix)
     return float(prevalence)
 
-
+# %% ../../nbs/30_modeling/48_costs.ipynb #164042af
 def shift_probability(proba, old, new):
     "Probabilities of a model that learned at prevalence `old`, corrected to `new` (Saerens et al. 2002, equation 4)."
     old, new, proba = check_prevalence(old), check_prevalence(new), np.asarray(proba, dtype=float)
@@ -182,7 +182,7 @@ def _period_codes(period, rows):
         raise InputError("`period` must name one period a row", got=f"{len(period)} for {rows} rows", fix=fix)
     return block_codes(period, rows)
 
-# %% ../../nbs/30_modeling/48_costs.ipynb #45c97ef0
+# %% ../../nbs/30_modeling/48_costs.ipynb #efde51e5
 @patch
 def costs(self: CostCounts, prices, prevalence=None):
     "The cost at every candidate, as many as `threshold`, highest threshold first."
@@ -192,7 +192,7 @@ def costs(self: CostCounts, prices, prevalence=None):
         return prices.total(tp, fp, self.positives - tp, self.negatives - fp)
     return prices.total(tp, fp, up * self.positives - tp, down * self.negatives - fp)
 
-
+# %% ../../nbs/30_modeling/48_costs.ipynb #6822b4d0
 @patch(as_prop=True)
 def grid(self: CostCounts):
     "Numbers of at most 800 candidates, the first and the last among them."
@@ -221,7 +221,7 @@ def drawn(self: CostCounts):
         self._drawn = np.cumsum(counts[:, :, 1], axis=1), np.cumsum(counts[:, :, 0], axis=1)
     return self._drawn
 
-# %% ../../nbs/30_modeling/48_costs.ipynb #b6492797
+# %% ../../nbs/30_modeling/48_costs.ipynb #732860f5
 @patch(as_prop=True)
 def _grouped(self: CostCounts):
     "(places in the sorted list, period by period, start of each period in it)."
@@ -243,7 +243,7 @@ def running(self: CostCounts, prevalence=None):
     found[grouped] = summed - before
     return found
 
-
+# %% ../../nbs/30_modeling/48_costs.ipynb #be012348
 @patch
 def first_over(self: CostCounts, running, capacity):
     "For each period, the place in the sorted list of the first row beyond its capacity; the number of rows where there is none."
@@ -285,7 +285,7 @@ def choose(self: CostCounts, prices, *, capacity=None, keep=1.0, prevalence=None
         limit = int(np.searchsorted(self.last, np.sort(over)[may_break], side="left"))
     return Choice(int(costs[: limit + 1].argmin()), free, limit, costs, over, running)
 
-# %% ../../nbs/30_modeling/48_costs.ipynb #7bdefe2a
+# %% ../../nbs/30_modeling/48_costs.ipynb #51340ba4
 @patch
 def drawn_thresholds(self: CostCounts, prices, choice, *, capacity=None, keep=1.0, prevalence=None):
     "The cheapest threshold of every resample: array (n_resamples,)."
@@ -306,7 +306,7 @@ def drawn_thresholds(self: CostCounts, prices, choice, *, capacity=None, keep=1.
     exact = np.searchsorted(self.alarms, limits, side="right") - 1  # the grid is coarser than the limit
     return self.threshold[np.where(found == allowed.sum(axis=1) - 1, exact, self.grid[found])]
 
-
+# %% ../../nbs/30_modeling/48_costs.ipynb #7f9b8bb1
 @patch
 def _drawn_limits(self: CostCounts, choice, keep):
     "The most alarms, counted in the rows at hand, that each resample's periods allow."
@@ -319,7 +319,7 @@ def _drawn_limits(self: CostCounts, choice, keep):
     first = (times > (1 - keep) * times[:, -1:] + 1e-9).argmax(axis=1)
     return choice.over[order][first]
 
-
+# %% ../../nbs/30_modeling/48_costs.ipynb #386484ea
 @patch
 def honest_cost(self: CostCounts, prices, choice, *, prevalence=None, parts=5):
     "The cost when the threshold of each part of the blocks is chosen on the other parts."

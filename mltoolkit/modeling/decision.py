@@ -231,7 +231,7 @@ def summary(self: Decision):
     return {"threshold": self.threshold, "cost": float(self.best["cost"]), "cost_of_nothing": self.cost_of_nothing,
             "recall": tp / (tp + fn), "alarm_rate": (tp + fp) / (tp + fp + fn + tn)}  # fmt: skip
 
-# %% ../../nbs/30_modeling/50_decision.ipynb #b5cc0687
+# %% ../../nbs/30_modeling/50_decision.ipynb #6af8738c
 def _confusion(seen, drawn, prices, prevalence):
     "The confusion matrix in money: outcome, rows, in_use, price, money, lower, upper."
     price = np.array([-prices.benefit_tn, prices.cost_fn, prices.cost_fp + prices.cost_review, prices.cost_review - prices.benefit_tp])
@@ -240,7 +240,7 @@ def _confusion(seen, drawn, prices, prevalence):
     ranges = [interval(price[i] * draws[:, i]) for i in range(4)]
     table = pd.DataFrame({"outcome": ["left alone", "missed", "false alarm", "caught"], "rows": seen, "in_use": in_use,
                           "price": price + 0.0, "money": price * in_use + 0.0,
-                          "lower": [a for a, _ in ranges], "upper": [b for _, b in ranges]})  # fmt: skip
+                          "lower": [a + 0.0 for a, _ in ranges], "upper": [b + 0.0 for _, b in ranges]})  # fmt: skip
     return table.iloc[::-1].reset_index(drop=True)
 
 
@@ -290,7 +290,7 @@ class CostTable(CostCounts):
         ranked, brier, _ = self.quality
         return {"average_precision": ranked, "brier": brier, "calibration": calibration_table(self.y, self.proba), "curve": _curve(self)}
 
-# %% ../../nbs/30_modeling/50_decision.ipynb #2d4e046a
+# %% ../../nbs/30_modeling/50_decision.ipynb #ff8a0c72
 @patch
 def decide(self: CostTable, *, cost_fp=1.0, cost_fn=1.0, cost_review=0.0, benefit_tp=0.0, benefit_tn=0.0, capacity=None, keep=1.0,
            prevalence=None, bands=None, flat=0.01):  # fmt: skip
@@ -315,7 +315,7 @@ def decide(self: CostTable, *, cost_fp=1.0, cost_fn=1.0, cost_review=0.0, benefi
         groups=None if self.groups is None else group_table(self, self.groups, threshold, prices),
     )  # fmt: skip
 
-
+# %% ../../nbs/30_modeling/50_decision.ipynb #2cf8cca5
 @patch
 def _at_step(self: CostTable, choice, step):
     return {"threshold": float(self.threshold[step]), "alarms": int(self.alarms[step]), "caught": int(self.tp[step]),
@@ -330,7 +330,7 @@ def _by_prevalence(self: CostTable, prevalence):
         self._kept_curves = prevalence, tables
     return self._kept_curves[1]
 
-# %% ../../nbs/30_modeling/50_decision.ipynb #cc00eb0c
+# %% ../../nbs/30_modeling/50_decision.ipynb #f6755ce8
 def decide(y_true, proba, *, cost_fp=1.0, cost_fn=1.0, cost_review=0.0, benefit_tp=0.0, benefit_tn=0.0, capacity=None,  # noqa: F811
            period=None, keep=1.0, prevalence=None, bands=None, groups=None, blocks=None, flat=0.01, n_resamples=200,
            random_state=0):  # fmt: skip
@@ -340,8 +340,9 @@ def decide(y_true, proba, *, cost_fp=1.0, cost_fn=1.0, cost_review=0.0, benefit_
     earned by an alarm that is right, `benefit_tn` by a negative left alone. `capacity`: most alarms in a period; `period`: one label
     a row (its day); `keep`: the share of periods in which the capacity must be kept. `prevalence`: the share of positives expected in
     use, if it is another than here. `bands`: `Band`s, for more than one action. `groups`: labels a row, or a table of them; their own
-    thresholds are shown and never applied. `blocks`: one label a row (its day, the default is `period`); rows of a block are drawn
-    together for the 95 % intervals. `flat`: thresholds that cost at most this share more count as equally good.
+    thresholds (at the prevalence seen, without a capacity) are shown and never applied. `blocks`: one label a row (its day, the default
+    is `period`); rows of a block are drawn together for the 95 % intervals. `flat`: thresholds that cost at most this share more count
+    as equally good.
     """
     table = CostTable(y_true, proba, period=period, blocks=blocks, groups=groups, n_resamples=n_resamples, random_state=random_state)
     return table.decide(cost_fp=cost_fp, cost_fn=cost_fn, cost_review=cost_review, benefit_tp=benefit_tp, benefit_tn=benefit_tn,
@@ -378,19 +379,19 @@ def code(self: Decision, *, pos_label=None, model="model", data="X"):
 
     return decided_code(self.threshold, pos_label=pos_label, bands=self.band_pairs(), model=model, data=data)
 
-# %% ../../nbs/30_modeling/50_decision.ipynb #79bb5501
+# %% ../../nbs/30_modeling/50_decision.ipynb #2c0b8d6f
 @patch
 def sentence(self: Outcome, *, unit="rows", positive="positive"):
     "The outcome as a plain sentence: `unit` names the rows (flights), `positive` a positive one (late)."
     if not self.alarms:
-        return f"No alarm is raised at a probability of {self.threshold:.3g} or more; {_bill(self.cost)}."
+        return f"No alarm is raised at a probability of {self.threshold:.3g} or more; that {_bill(self.cost)}."
     if not self.caught:
         return f"The {self.alarms:,} alarms catch none of {self.positives:,} {positive} {unit}."
     low, high = self.range("recall")
     change = f"{_money(abs(self.saving))} {'less' if self.saving >= 0 else 'more'} than doing nothing"
     return (f"{self.caught:,} of {self.positives:,} {positive} {unit} are caught ({100 * self.recall:.0f} %, 95 % interval {100 * low:.0f} "
             f"to {100 * high:.0f} %) with alarms on {100 * self.alarm_rate:.0f} % of all {unit}, one in {1 / self.precision:.1f} of them "
-            f"right; it costs {_money(self.cost)}, {change}.")  # fmt: skip
+            f"right; it {_bill(self.cost)}, {change}.")  # fmt: skip
 
 
 @patch
@@ -398,12 +399,15 @@ def sentence(self: Decision, *, unit="rows", positive="positive"):  # noqa: F811
     "The decision as a plain sentence: `unit` names the rows (flights), `positive` a positive one (late)."
     best, nothing = self.best, self.cost_of_nothing
     if best["tp"] + best["fp"] == 0:
-        return f"No alarm is worth its cost: doing nothing, at {_money(nothing)}, is cheapest."
+        which = "within the capacity " if self.capacity is not None and self.unlimited and self.unlimited["alarms"] else ""
+        return f"No alarm {which}is worth its cost: doing nothing, at {_money(nothing)}, is cheapest."
     limit = "" if self.capacity is None else f" that keeps to {self.capacity:,.4g} alarms a period"
     use = "" if self.prevalence is None else f" where {100 * self.prevalence:.3g} % are {positive}"
+    bill = f"costs {_money(best['cost'])} against {_money(nothing)} for doing nothing"
+    if min(best["cost"], nothing) < 0:
+        bill = f"{_bill(best['cost'])}, while doing nothing {_bill(nothing)}"
     return (f"The cheapest cut-off{limit} is a probability of {self.threshold:.3g}: {int(best['tp']):,} of "
-            f"{int(best['tp'] + best['fn']):,} {positive} {unit} are caught, and it costs {_money(best['cost'])} against "
-            f"{_money(nothing)} for doing nothing{use}.")  # fmt: skip
+            f"{int(best['tp'] + best['fn']):,} {positive} {unit} are caught, and it {bill}{use}.")  # fmt: skip
 
 
 def _money(amount):
@@ -411,7 +415,7 @@ def _money(amount):
 
 
 def _bill(cost):
-    return f"that costs {_money(cost)}" if cost >= 0 else f"that earns {_money(-cost)}"
+    return f"costs {_money(cost)}" if cost >= 0 else f"earns {_money(-cost)}"
 
 # %% ../../nbs/30_modeling/50_decision.ipynb #c209f51d
 @patch

@@ -41,7 +41,7 @@ def _merged(labels, y, min_rows, most=20):
     n_small = len(count) - len(kept)
     return text.where(text.isin(kept), f"other ({n_small} groups)").to_numpy()
 
-# %% ../../nbs/30_modeling/49_group_thresholds.ipynb #6814622d
+# %% ../../nbs/30_modeling/49_group_thresholds.ipynb #b7801cd4
 def group_table(counts, groups, threshold, prices, *, min_rows=200):
     """One row a group: column, group, rows, positives, prevalence, threshold, threshold_lower, threshold_upper, cost_common,
     cost_own, saving, saving_lower, saving_upper, clear. `threshold`: the common one. Groups too small to choose one have none.
@@ -54,7 +54,7 @@ def group_table(counts, groups, threshold, prices, *, min_rows=200):
     table = pd.DataFrame(rows)
     return table.sort_values(["column", "rows"], ascending=[True, False], kind="stable").reset_index(drop=True)
 
-
+# %% ../../nbs/30_modeling/49_group_thresholds.ipynb #33dc7599
 def _group_row(counts, inside, threshold, prices):
     y, proba = counts.y[inside], counts.proba[inside]
     n, positives = int(inside.sum()), int(y.sum())
@@ -77,7 +77,7 @@ def _cost(y, alarm, prices):
     tp, fp, positives = int((alarm & (y == 1)).sum()), int((alarm & (y == 0)).sum()), int(y.sum())
     return float(prices.total(tp, fp, positives - tp, len(y) - positives - fp))
 
-
+# %% ../../nbs/30_modeling/49_group_thresholds.ipynb #1bb769db
 def _left_out_savings(own, prices, threshold, draws=100):
     "For `draws` resamples: the saving, brought to all rows, of the threshold chosen on drawn blocks, on those not drawn."
     blocks = np.arange(own.rows) if own.blocks is None else np.unique(own.blocks, return_inverse=True)[1]
