@@ -15,7 +15,7 @@ WORKERS ?= 2
 # Many tests start processes that import the library: compiled once, not anew in each.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo lab app test test-quick notebooks readme export lint bench bench-modeling bench-tuning clean
+.PHONY: help demo lab app test test-quick notebooks readme export lint bench bench-modeling bench-tuning bench-explainability clean
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -65,6 +65,9 @@ bench-modeling: .venv/.dev  ## comparing models: speed, claims and intervals, ad
 
 bench-tuning: .venv/.dev benchmarks/.venv/.peers  ## tuning at equal CPU-seconds beside peers (about 4 hours; ARGS="--budgets 10 --folds 1" is 25 minutes)
 	$(BIN)/python benchmarks/tuning/run.py $(ARGS)
+
+bench-explainability: .venv/.dev benchmarks/.venv/.peers  ## explanations: speed beside peers, and every coalition (about 5 minutes)
+	$(BIN)/python benchmarks/explainability/run.py $(ARGS)
 
 benchmarks/.venv/.peers: benchmarks/requirements.txt
 	$(PYTHON) -m venv benchmarks/.venv
