@@ -24,7 +24,7 @@ from .sampling import enumerated_shapley, sampled_shapley
 # %% auto #0
 __all__ = ['METHODS', 'FEW', 'Attribution', 'Explainer', 'attribute']
 
-# %% ../../nbs/40_explainability/09_explainer.ipynb #1dbaff73
+# %% ../../nbs/40_explainability/09_explainer.ipynb #d363b54e
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Attribution(Result):
     "Contributions of rows in source columns: base + sum of values = prediction."
@@ -33,7 +33,7 @@ class Attribution(Result):
     base: float | np.ndarray  # mean output over the background; one a class where there are several
     predictions: np.ndarray  # (rows,) or (rows, classes), in the space `output`
     players: tuple  # tuples of source columns
-    method: str  # 'linear', 'trees', 'enumeration' or 'sampling'
+    method: str  # 'linear', 'trees', 'linear and trees' (a vote over both), 'enumeration' or 'sampling'
     output: str  # 'probability', 'log-odds', 'score', 'value' or 'log'
     exact: bool
     error: np.ndarray | None = None  # Monte Carlo standard errors, like `values`; None where exact
@@ -65,8 +65,9 @@ def to_frame(self: Attribution):
     index = pd.MultiIndex.from_product([range(n), list(self.classes) or range(k)], names=["row", "class"])
     return pd.DataFrame(self.values.transpose(0, 2, 1).reshape(n * k, -1), columns=list(self.labels), index=index)
 
-# %% ../../nbs/40_explainability/09_explainer.ipynb #d3df2cae
-_WAYS = {"linear": "in closed form", "trees": "by walking through the trees", "enumeration": "by trying every coalition",
+# %% ../../nbs/40_explainability/09_explainer.ipynb #ba2c99c8
+_WAYS = {"linear": "in closed form", "trees": "by walking through the trees", "linear and trees": "in closed form and through trees",
+         "enumeration": "by trying every coalition",
          "sampling": "by sampling"}  # fmt: skip
 
 
@@ -118,6 +119,26 @@ def _matrix(Z):
     "Encoded rows as numbers; sparse ones stay sparse."
     return Z.tocsr().astype(float) if hasattr(Z, "tocsr") else plain(Z).astype(float)
 
+# %% ../../nbs/40_explainability/09_explainer.ipynb #73f96bfc
+class _Vote:
+    "An engine that averages exact engines of the same players with `shares`."
+
+    def __init__(self, engines, shares, parts):
+        ways = sorted({engine.method for engine in engines})
+        self.method, self.engines, self.shares, self.parts = " and ".join(ways), engines, shares, parts
+        self.players, self.output = engines[0].players, "log-odds" if parts.inside else engines[0].output
+        self.model = max((engine.model for engine in engines), key=lambda model: len(getattr(model, "feature", ())))
+        self.base = self._mean([engine.base for engine in engines]) * parts.scale + parts.shift
+
+    def _mean(self, members):
+        return sum(share * member for share, member in zip(self.shares, members))
+
+    def raw(self, X):
+        return self._mean([engine.raw(X) for engine in self.engines]) * self.parts.scale + self.parts.shift
+
+    def values(self, X, cancel=None):
+        return self._mean([engine.values(X, cancel) for engine in self.engines]) * self.parts.scale
+
 # %% ../../nbs/40_explainability/09_explainer.ipynb #685140b4
 _CHUNK = 4_000_000  # numbers held at once by the sampling
 
@@ -146,13 +167,15 @@ class _Outside:
         values, errors = (np.concatenate([getattr(part, name) for part in found]) for name in ("values", "errors"))
         return values, errors, sum(part.evaluations for part in found), found[-1].ended
 
-# %% ../../nbs/40_explainability/09_explainer.ipynb #17351041
+# %% ../../nbs/40_explainability/09_explainer.ipynb #4f13b0d7
 FEW = 30_000  # predictions a row up to which every coalition is tried
 
 
 def _exact_engine(model, X, background, weights, output, method):
     "(engine or None, why not)."
     parts, why = model_parts(model), ""
+    if _is_vote(parts):
+        return _vote_engine(parts, model, X, background, weights, output, method)
     encoded = careful(parts.transform, background)
     for kind, read in (("linear", _read_linear), ("trees", _read_trees)):
         if method not in ("auto", kind):
@@ -174,6 +197,31 @@ def _exact_engine(model, X, background, weights, output, method):
             return None, f"the {kind} model as read does not predict what the pipeline predicts"
         return engine, ""
     return None, why
+
+# %% ../../nbs/40_explainability/09_explainer.ipynb #f59bac49
+def _is_vote(parts):
+    "Whether the estimator averages whole pipelines, which take the table itself."
+    members = getattr(parts.estimator, "estimators_", ())
+    if type(parts.estimator).__name__ not in ("VotingClassifier", "VotingRegressor") or parts.steps:
+        return False
+    return getattr(parts.estimator, "voting", "soft") == "soft" and any(hasattr(member, "steps") for member in members)
+
+
+def _vote_engine(parts, model, X, background, weights, output, method):
+    "(a _Vote, ''), or (None, why not)."
+    vote, own = parts.estimator, "value" if type(parts.estimator).__name__ == "VotingRegressor" else "probability"
+    space = "log-odds" if parts.inside else own
+    if output not in ("auto", space) or (parts.inside and own not in parts.inside):
+        return None, f"a vote over pipelines averages in {own}"
+    engines = []
+    for member in vote.estimators_:
+        engine, why = _exact_engine(member, X, background, weights, own, method)
+        if engine is None or (engines and engine.players != engines[0].players):
+            return None, why or "the members of the vote cannot be told apart by the same columns"
+        engines.append(engine)
+    shares = np.ones(len(engines)) if vote._weights_not_none is None else np.asarray(vote._weights_not_none, dtype=float)
+    found = _Vote(engines, shares / shares.sum(), parts)
+    return (found, "") if _agrees(found, model, background) else (None, "the members as read do not predict what the vote predicts")
 
 # %% ../../nbs/40_explainability/09_explainer.ipynb #01a1e926
 def _read_linear(parts, encoded):
@@ -301,7 +349,7 @@ def predict(self: Explainer, X):
     raw = careful(self._engine.raw, self._table(X))
     return raw[:, 0] if raw.shape[1] == 1 else raw
 
-# %% ../../nbs/40_explainability/09_explainer.ipynb #fe5fa3f5
+# %% ../../nbs/40_explainability/09_explainer.ipynb #ec1bae35
 @patch
 def attribute(self: Explainer, X, *, n_permutations=4, precision=None, budget_s=None, max_evaluations=None, progress=None, cancel=None):
     """The contributions of the rows of X: an Attribution.
@@ -310,7 +358,7 @@ def attribute(self: Explainer, X, *, n_permutations=4, precision=None, budget_s=
     seconds or `max_evaluations` predicted rows for each batch of rows. At least two rounds are made where a precision is asked for.
     """
     X = self._table(X)
-    if self._engine.method in ("linear", "trees"):
+    if not isinstance(self._engine, _Outside):
         values, errors, evaluations, ended = _inside(self._engine, X, progress, cancel), None, 0, ""
     else:
         stop = {"n_permutations": n_permutations, "precision": precision, "budget_s": budget_s, "max_evaluations": max_evaluations}

@@ -10,7 +10,7 @@ import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier, VotingClassifier, VotingRegressor
 from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, PolynomialFeatures, StandardScaler
@@ -149,6 +149,21 @@ def test_a_single_calibrator_is_a_straight_line(name, method, task, way):
     assert largest_difference(model, explainer, ROWS.iloc[:2]) < 1e-8  # the calibrator keeps its probabilities as float64
 
 
+def test_a_vote_over_pipelines_is_the_mean_of_its_members():
+    members = [(name, make_pipeline_for(name, X, task="regression", parameters=FEW.get(name))) for name in ("ridge", "hgb", "extra_trees")]
+    model = VotingRegressor(members, weights=[2, 1, 1]).fit(X, Y["regression"])
+    explainer = Explainer(model, BACKGROUND)
+    assert explainer.method == "linear and trees" and explainer.output == "value"
+    assert largest_difference(model, explainer, ROWS.iloc[:2]) < 1e-10 and "exact" in explainer.attribute(ROWS).sentence
+    forests = [(name, make_pipeline_for(name, X, parameters=FEW.get(name))) for name in ("random_forest", "extra_trees")]
+    vote = VotingClassifier(forests, voting="soft").fit(X, Y["binary"])
+    explainer = Explainer(vote, BACKGROUND)
+    assert (explainer.method, explainer.output) == ("trees", "probability") and largest_difference(vote, explainer, ROWS.iloc[:2]) < 1e-10
+    mixed = VotingClassifier([forests[0], ("hgb", make_pipeline_for("hgb", X, parameters=FEW["hgb"]))], voting="soft").fit(X, Y["binary"])
+    explainer = Explainer(mixed, BACKGROUND)
+    assert explainer.method == "enumeration" and "exact in log-odds, not in probability" in explainer.note
+
+
 def test_columns_that_feed_one_output_are_one_player():
     numbers = X[["a", "when"]].assign(hour=X["when"].dt.hour, day=X["when"].dt.day).drop(columns="when").astype(float)
     mixing = ColumnTransformer(
@@ -218,6 +233,8 @@ def test_models_that_cannot_be_read_are_sampled_in_what_they_give():
     assert Explainer(machine, data.head(20)).output == "score"
     with pytest.raises(InputError, match="predict_proba"):
         Explainer(machine, data.head(20), output="probability")
+    with pytest.raises(InputError, match="one quantity"):
+        Explainer(Ridge().fit(X[["a"]], np.c_[Y["regression"], Y["binary"]]), X[["a"]].head(9))
     counts = make_pipeline(StandardScaler(), PoissonRegressor()).fit(X[["a"]], RNG.poisson(2, N))
     log = Explainer(counts, X[["a"]].head(20))
     assert (log.method, log.output) == ("linear", "log")
