@@ -44,7 +44,7 @@ def _spot(plane, x, y, words="", *, tip=""):
     word = text(px + (8 if right else -8), max(plane.top + 10, py - 8), words, tone="ink", anchor="start" if right else "end", weight=600)
     return _line(px, py, px, floor, "dim", dash="2 3") + _dot(px, py, "accent", radius=5, tip=tip or words) + (word if words else "")
 
-# %% ../../nbs/60_plots/42_decision_pictures.ipynb #cfd95eee
+# %% ../../nbs/60_plots/42_decision_pictures.ipynb #3c241051
 def threshold_cost_picture(decision, *, counts=None, at=None, width=520, height=270, title="Cost over threshold"):
     "Cost over thresholds with its interval. `counts`: the CostTable, for the interval. `at`: (threshold, cost) set by hand."
     end = curves.threshold_end(decision)
@@ -61,11 +61,11 @@ def threshold_cost_picture(decision, *, counts=None, at=None, width=520, height=
     plane = _Plane(xlim=(0, end), ylim=(low, high), width=width, height=height, x_label="alarm from this probability on", y_label="cost",
                    y_format=amount)  # fmt: skip
     flat = _stripe(plane, *decision.flat) if decision.flat is not None else ""
-    lines = _references(end, low, high, nothing_costs, all_cost) + _cost_lines(line, counts)
+    lines = _references(end, low, high, nothing_costs, all_cost) + _cost_lines(line[line["cost"] <= high], counts)
     names = {"free": "beyond the capacity", "model": "with the model", "none": "no alarms", "all": "alarms for all"}
     return _drawn(plane, lines, names, title=title, extra=flat, over=_cost_marks(plane, decision, at, end))
 
-# %% ../../nbs/60_plots/42_decision_pictures.ipynb #a69f832c
+# %% ../../nbs/60_plots/42_decision_pictures.ipynb #2b2c2e23
 def _references(end, low, high, nothing_costs, all_cost):
     shown = [("none", nothing_costs, "5 4"), ("all", all_cost, "1 3")]
     look = {"x": [0, end], "tone": "dim", "weight": 1.2}
@@ -76,7 +76,7 @@ def _cost_lines(line, counts):
     allowed = line[line["allowed"]]
     band = {"lower": list(allowed["lower"]), "upper": list(allowed["upper"])} if counts is not None and len(allowed) else {}
     out = [{"name": "model", "x": list(allowed["threshold"]), "y": list(allowed["cost"]), **band}]
-    rest = line[line["threshold"] <= allowed["threshold"].min()] if len(allowed) else line
+    rest = line[line["threshold"] <= allowed["threshold"].min()] if len(allowed) and not line["allowed"].all() else line[~line["allowed"]]
     if len(rest) > 1:
         out.insert(0, {"name": "free", "x": list(rest["threshold"]), "y": list(rest["cost"]), "dash": "2 3", "weight": 1.2})
     return out if len(allowed) else out[:1]

@@ -188,6 +188,19 @@ function build(model, store, el) {
     }
   }
 
+  // A slider sends while it moves: one value at a time, the next (the newest) when the last was answered.
+  const sliding = { since: 0, next: null };
+  function slide(input) {
+    if (Date.now() - sliding.since < 1000) return void (sliding.next = input);
+    sliding.since = Date.now();
+    send(input.dataset.input, input.value);
+  }
+  function slideAgain() {
+    const next = sliding.next;
+    Object.assign(sliding, { since: 0, next: null });
+    if (next && next.isConnected) slide(next);
+  }
+
   // Drop-down lists and boxes show what Python holds: a choice it refused is taken back by its next answer.
   function follow() {
     for (const list of root.querySelectorAll("select[data-input]")) {
@@ -198,6 +211,7 @@ function build(model, store, el) {
   }
 
   function show(changed) {
+    if (changed && !changed.length) slideAgain(); // an answer without a change ends every event
     const active = root.ownerDocument.activeElement;
     const held = root.contains(active) ? active : null;
     if (!changed || changed.includes("layout")) fill(root, htmlOf(store.regions.get("layout") || ""));
@@ -241,10 +255,12 @@ function build(model, store, el) {
     [root, "change", (event) => {
       const input = event.target.closest("[data-input]");
       if (!input) return;
+      if (input.dataset.live !== undefined) return void slide(input);
       const value = input.type === "checkbox" ? input.checked : input.value;
       send(input.dataset.input, input.dataset.about === undefined ? value : { key: input.dataset.about, value });
     }],
     [root, "input", (event) => {
+      if (event.target.dataset && event.target.dataset.live !== undefined) return void slide(event.target);
       const name = event.target.dataset && event.target.dataset.filter;
       if (!name) return;
       store.filters.set(name, event.target.value);
