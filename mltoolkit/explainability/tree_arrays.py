@@ -65,7 +65,7 @@ def to_frame(self: TreeEnsemble):
         rows.append({"nodes": end - start, "leaves": len(leaves), "smallest": float(leaves.min()), "largest": float(leaves.max())})
     return pd.DataFrame(rows, columns=["nodes", "leaves", "smallest", "largest"]).rename_axis("tree")
 
-# %% ../../nbs/40_explainability/01_tree_arrays.ipynb #f5461911
+# %% ../../nbs/40_explainability/01_tree_arrays.ipynb #7e15feb7
 def _floats(values):
     try:
         return np.asarray(values, dtype=float)
@@ -78,8 +78,9 @@ def _numbers(column, levels):
     "A column as floats; with `levels`, the position of each value in them, NaN where it is none."
     if levels is None:
         return _floats(column)
-    codes = {level: float(i) for i, level in enumerate(levels) if level == level and level is not None}
-    return np.array([codes.get(v, np.nan) if v == v else np.nan for v in np.asarray(column, dtype=object)], dtype=float)
+    known = {level: float(i) for i, level in enumerate(levels) if level == level and level is not None}
+    which, found = pd.factorize(pd.Series(column).astype(object))
+    return np.array([*(known.get(value, np.nan) for value in found), np.nan])[which]
 
 
 def _dense(Z):
