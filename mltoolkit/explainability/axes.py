@@ -171,8 +171,8 @@ def points_of_rows(column, axis):
     found = pd.Index(axis.points.iloc[known].astype(object)).get_indexer(column.astype(object))
     return np.where(column.isna(), absent, found)
 
-# %% ../../nbs/40_explainability/18_axes.ipynb #33901781
-def predictions_at(predict, X, settings, *, tracker=None):
+# %% ../../nbs/40_explainability/18_axes.ipynb #f0fb3a66
+def predictions_at(predict, X, settings):
     "Outputs (n, g, k) of `predict` for all n rows of X with each of the g rows of `settings` (a DataFrame of some of its columns)."
     n, g = len(X), len(settings)
     chunk, parts = max(1, BATCH // max(1, n)), []
@@ -183,11 +183,9 @@ def predictions_at(predict, X, settings, *, tracker=None):
             many[name] = part[name].repeat(n).array
         found = predict(many)
         parts.append(found.reshape(len(part), n, found.shape[1]).transpose(1, 0, 2))
-        if tracker is not None and tracker.cancel is not None:
-            tracker.cancel.check()
     return np.concatenate(parts, axis=1)
 
-# %% ../../nbs/40_explainability/18_axes.ipynb #c4a1ea8d
+# %% ../../nbs/40_explainability/18_axes.ipynb #1ef46db6
 class Draws:
     "Resamples of blocks and of models. `counts`: (draws, blocks); `models`: (draws, models) weights that sum to one."
 
@@ -197,7 +195,8 @@ class Draws:
         drawn = rng.integers(self.n_blocks, size=(n_resamples, self.n_blocks))
         self.counts = np.stack([np.bincount(d, minlength=self.n_blocks) for d in drawn]).astype(float)
         drawn = rng.integers(n_models, size=(n_resamples, n_models))
-        self.models = np.stack([np.bincount(d, minlength=n_models) for d in drawn]) / n_models
+        weights = np.stack([np.bincount(d, minlength=n_models) for d in drawn]) / n_models
+        self.models = 1 / n_models + (weights - 1 / n_models) * np.sqrt(n_models / max(1, n_models - 1))
 
     def by_block(self, values):
         "Sums over the rows of each block: (n, ...) -> (blocks, ...)."

@@ -179,7 +179,7 @@ def _cohort_table(found, value, labels, classes):
     table = table.assign(p_adjusted=holm(table["p"]))
     return table.assign(differs=table["p_adjusted"] < 0.05)
 
-# %% ../../nbs/40_explainability/26_cohorts.ipynb #a6734346
+# %% ../../nbs/40_explainability/26_cohorts.ipynb #b30291d6
 @patch
 def sentence(self: Cohorts, cohort, *, class_=None):
     "How the mean prediction of a cohort differs from the rest, and which columns bring that."
@@ -191,7 +191,7 @@ def sentence(self: Cohorts, cohort, *, class_=None):
     if not row["differs"]:
         text = f"{cohort} ({row['n']:,} rows): the mean prediction cannot be told from that of {rest}"
         moved = ", ".join(f"{r.column} ({step_text(r.difference, self.output)})" for r in part[part["differs"]].head(3).itertuples())
-        return f"{text}; what differs cancels out: {moved}." if moved else f"{text}."
+        return f"{text}; single columns do differ, in both ways or by too little: {moved}." if moved else f"{text}."
     text = (f"{cohort} ({row['n']:,} rows): mean prediction {level_text(row['prediction'], self.output)}, against "
             f"{level_text(row['reference'], self.output)} for {rest} ({step_text(row['difference'], self.output)}, 95 % interval "
             f"{step_text(row['lower'], self.output)} to {step_text(row['upper'], self.output)})")  # fmt: skip

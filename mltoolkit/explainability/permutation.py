@@ -292,14 +292,16 @@ def _prepared(table, value, prefix):
     table = with_ranks(table.assign(**{c: table.get(c, table["value"]) for c in ("lower", "upper")}), "value")
     return table[["column", "value", "lower", "upper", "rank", "rank_lower", "rank_upper"]].add_prefix(prefix)
 
-# %% ../../nbs/40_explainability/09_permutation.ipynb #4b27bb3a
-def disagreement(attribution, permutation, *, data=None, at_least=0.7):
+# %% ../../nbs/40_explainability/09_permutation.ipynb #5ecc2bbc
+def disagreement(attribution, permutation=None, *, data=None, at_least=0.7):
     """Where two measures of importance differ beyond their intervals: a Disagreement.
 
-    `attribution`: a DataFrame with column, attribution (mean absolute contribution) and, if known, lower and upper. `permutation`: a
-    PermutationImportance, or such a table with importance. `data`: rows to see which columns are alike (by `at_least`), for the words.
+    `attribution`: an Explanation, or a DataFrame with column, attribution (mean absolute contribution) and, if known, lower and upper.
+    `permutation`: a PermutationImportance, or such a table with importance; None: what the Explanation holds. `data`: rows to see
+    which columns are alike (by `at_least`), for the words.
     """
-    attribution = pd.DataFrame(attribution)
+    attribution = pd.DataFrame(getattr(attribution, "importance", attribution))
+    permutation = attribution if permutation is None else permutation
     if {"attribution", "attribution_lower", "attribution_upper"} <= set(attribution):
         attribution = attribution[["column", "attribution", "attribution_lower", "attribution_upper"]]
         attribution = attribution.set_axis(["column", "attribution", "lower", "upper"], axis=1)
@@ -310,7 +312,8 @@ def disagreement(attribution, permutation, *, data=None, at_least=0.7):
     if not len(both):
         raise InputError("both measures must be of the same columns", got="none in common", fix="Use the same groups for both.")
     both.insert(0, "column", both["attribution_column"])
-    apart = both["attribution_rank_lower"] > both["permutation_rank_upper"]
+    told = both["permutation_lower"] > 0  # what cannot be told from useless does not help more than anything
+    apart = told & (both["attribution_rank_lower"] > both["permutation_rank_upper"])
     apart |= both["permutation_rank_lower"] > both["attribution_rank_upper"]
     partners = _partners(both["column"], data, at_least)
     texts = [_told_why(row, partners.get(row["column"], "")) if off else "" for off, row in zip(apart, both.to_dict("records"))]

@@ -216,3 +216,24 @@ def test_models_fitted_on_labels_are_put_in_the_order_of_the_data():
     assert np.corrcoef(Predictor(said).for_data(late)(FRAME[FEW])[:, 0], A)[0, 1] > 0.8
     with pytest.raises(InputError, match="same classes"):
         Predictor(model).for_data(DATA["multiclass"])
+
+
+def test_a_column_without_importance_in_either_measure_does_not_disagree():
+    columns = list("abcd")
+    one = pd.DataFrame({"column": columns, "attribution": [3.0, 2, 1, 0], "lower": [2.9, 1.9, 0.9, 0], "upper": [3.1, 2.1, 1.1, 0]})
+    two = pd.DataFrame({"column": columns, "importance": [3.0, 2, -0.1, 0], "lower": [2.9, 1.9, -0.2, 0], "upper": [3.1, 2.1, -0.05, 0]})
+    found = disagreement(one, two).table.set_index("column")
+    assert found["disagrees"].tolist() == [False, False, True, False]  # c makes the score worse; d only stands above it
+    assert found.loc["c", "text"].startswith("c moves predictions more (place 3) than it helps (place 4)")
+
+
+def test_an_explanation_holds_both_measures():
+    import mltoolkit as mlt
+
+    found = mlt.explain(fitted("binary"), DATA["binary"], rows=1, n_repeats=2, progress=quiet)
+    both = disagreement(found, data=DATA["binary"])
+    assert both.n_columns == 4 and both.correlation > 0.5
+    direct = permutation_importance(fitted("binary"), DATA["binary"], n_repeats=2, progress=quiet)
+    pd.testing.assert_frame_equal(both.table, disagreement(found, direct, data=DATA["binary"]).table)
+    with pytest.raises(InputError, match="'importance'"):
+        disagreement(pd.DataFrame({"column": ["a"], "attribution": [1.0]}))
