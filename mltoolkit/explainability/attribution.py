@@ -22,7 +22,7 @@ from ..modeling.bootstrap import blocks_of, bootstrap_sums, interval
 # %% auto #0
 __all__ = ['LOCAL', 'Explanation', 'explain']
 
-# %% ../../nbs/40_explainability/10_attribution.ipynb #59f07a89
+# %% ../../nbs/40_explainability/10_attribution.ipynb #7d9612cf
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Explanation(Result):
     "What drives a model (importance) and single predictions (local), in the original columns."
@@ -36,7 +36,7 @@ class Explanation(Result):
     n_permutations: int
     n_importance_rows: int  # rows the permutation importance was measured on; 0 if there were no labels
     log_loss: float = float("nan")  # on these rows, before any shuffling; nan without labels, and for another metric
-    method: str = "sampling"  # 'linear', 'trees', 'enumeration' or 'sampling'
+    method: str = "sampling"  # 'linear', 'trees', 'linear and trees' (a vote), 'enumeration' or 'sampling'
     exact: bool = False
     task: str = "binary"
     classes: tuple = ()
