@@ -85,7 +85,7 @@ def cut_offs(counts, bands, cost_fn, prevalence=None):
         ends.append(end)
     return ends[::-1]
 
-# %% ../../nbs/30_modeling/49_bands.ipynb #ff727c0b
+# %% ../../nbs/30_modeling/49_bands.ipynb #0af9fccf
 def band_table(counts, bands, *, cost_fn, prevalence=None):
     "One row a Band and one for the rest: action, at_least, rows, positives, rate, then cost, without and saving with their intervals."
     bands = check_bands(bands)
@@ -113,7 +113,8 @@ def _band_money(cells, actions, cost_fn, prevalence, rows):
     "cost, without and saving of each band from counts (draws, 2 x bands)."
     negatives, positives = cells[:, 0::2], cells[:, 1::2]
     up, down = row_weights(positives.sum(axis=1, keepdims=True), negatives.sum(axis=1, keepdims=True), prevalence, rows)
-    negatives, positives = down * negatives, up * positives
+    with np.errstate(invalid="ignore"):
+        negatives, positives = down * negatives, up * positives
     on_positive = np.array([a.cost + (1 - a.effect) * cost_fn for a in actions])
     on_negative = np.array([a.cost + a.cost_negative for a in actions])
     cost, without = positives * on_positive + negatives * on_negative, positives * cost_fn

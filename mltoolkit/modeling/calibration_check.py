@@ -115,7 +115,7 @@ def _by_chance(proba, random_state, draws=20, most=20_000):
     found = [_parts(part, np.ones(len(part)), (rng.random(len(part)) < part).astype(float))[0] for _ in range(draws)]
     return float(np.mean(found) * (len(part) / len(proba)) ** (2 / 3))  # the rate of an isotonic fit
 
-# %% ../../nbs/30_modeling/64_calibration_check.ipynb #1967ee81
+# %% ../../nbs/30_modeling/64_calibration_check.ipynb #e22d4b6c
 def _folded_mean(distance, spread):
     "The mean of |distance + noise| for normal noise of `spread`."
     z = distance / np.maximum(spread, 1e-12)
@@ -141,9 +141,19 @@ def _errors(table, spread, drawn):
     plain = float(weight @ np.abs(gap))
     value = plain * _shrunk(gap, np.nan_to_num(spread), weight)
     draws = np.nansum(weight * np.abs(table["mean_predicted"].to_numpy() - drawn), axis=1)
-    low, high = interval(draws - draws.mean() + value)
-    shifted = max(0.0, low), max(0.0, high)
-    return {"calibration_error": (value, *shifted), "calibration_error_plain": (plain, *interval(draws))}
+    noise = np.nan_to_num(table["observed"].to_numpy() - drawn)
+    return {"calibration_error": (value, *_error_range(gap, noise, weight)), "calibration_error_plain": (plain, *interval(draws))}
+
+
+def _error_range(gap, noise, weight):
+    "The calibration errors, along multiples of `gap`, under which the error that was seen is not in an outer 2.5 %."
+    seen = float(weight @ np.abs(gap))
+    factors = np.unique(np.concatenate([np.linspace(0, 3, 121), np.linspace(0.8, 1.2, 161)]))
+    drawn = np.array([np.abs(c * gap + noise) @ weight for c in factors])
+    high, low = (drawn <= seen + 1e-15).mean(axis=1) >= 0.025, (drawn >= seen - 1e-15).mean(axis=1) >= 0.025
+    first = factors[low.argmax()] if low.any() else 1.0
+    last = factors[len(factors) - 1 - high[::-1].argmax()] if high.any() else first
+    return seen * min(first, 1.0), seen * max(last, first)
 
 # %% ../../nbs/30_modeling/64_calibration_check.ipynb #e421a1a7
 def _recalibration(mean, count, positives, steps=30):

@@ -285,19 +285,20 @@ def choose(self: CostCounts, prices, *, capacity=None, keep=1.0, prevalence=None
         limit = int(np.searchsorted(self.last, np.sort(over)[may_break], side="left"))
     return Choice(int(costs[: limit + 1].argmin()), free, limit, costs, over, running)
 
-# %% ../../nbs/30_modeling/48_costs.ipynb #51340ba4
+# %% ../../nbs/30_modeling/48_costs.ipynb #f1925818
 @patch
 def drawn_thresholds(self: CostCounts, prices, choice, *, capacity=None, keep=1.0, prevalence=None):
     "The cheapest threshold of every resample: array (n_resamples,)."
     tp, fp = self.drawn
     positives, negatives = tp[:, -1:], fp[:, -1:]
     up, down = row_weights(positives, negatives, prevalence, self.rows)
-    with np.errstate(invalid="ignore"):
-        cost = prices.total(up * tp, down * fp, up * (positives - tp), down * (negatives - fp))
+    with np.errstate(invalid="ignore"):  # a resample without a class has no weight for it
+        tp, fp, positives, negatives = up * tp, down * fp, up * positives, down * negatives
+    cost = prices.total(tp, fp, positives - tp, negatives - fp)
     alarms = np.broadcast_to(self.alarms[self.grid], cost.shape)
     limits = self._drawn_limits(choice, keep)
     if choice.over is not None and self.period is None:
-        alarms = up * tp + down * fp  # one period: its alarms are those of the resample
+        alarms = tp + fp  # one period: its alarms are those of the resample
         limits = np.full(self.n_resamples, capacity)
     allowed = alarms <= limits[:, None] * (1 + 1e-9)
     found = np.where(allowed & ~np.isnan(cost), cost, np.inf).argmin(axis=1)

@@ -139,7 +139,7 @@ def evaluate_at(y_true, proba, threshold, *, cost_fp=1.0, cost_fn=1.0, cost_revi
     draws = BlockDraws(len(y), blocks=blocks, n_resamples=n_resamples, random_state=random_state)
     return _outcome(*_cells(y, proba, threshold, draws), threshold, prices, prevalence)
 
-# %% ../../nbs/30_modeling/50_decision.ipynb #9f61647a
+# %% ../../nbs/30_modeling/50_decision.ipynb #6feffc8d
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Decision(Result):
     "Expected cost at each candidate threshold, the one chosen, and how certain that is. Intervals are 95 %."
@@ -150,7 +150,7 @@ class Decision(Result):
     curve: pd.DataFrame  # threshold, precision, recall, alarm_rate; at most 200 points
     average_precision: float
     brier: float
-    intervals: pd.DataFrame  # figure, value, lower, upper: average_precision, brier, threshold, and the outcome at the threshold
+    intervals: pd.DataFrame  # figure, value, lower, upper: average_precision, brier, the outcome at the threshold, threshold, honest_cost
     cost_review: float = 0.0  # of looking at an alarm
     benefit_tp: float = 0.0  # of an alarm that is right
     benefit_tn: float = 0.0  # of a negative left alone
@@ -231,12 +231,13 @@ def summary(self: Decision):
     return {"threshold": self.threshold, "cost": float(self.best["cost"]), "cost_of_nothing": self.cost_of_nothing,
             "recall": tp / (tp + fn), "alarm_rate": (tp + fp) / (tp + fp + fn + tn)}  # fmt: skip
 
-# %% ../../nbs/30_modeling/50_decision.ipynb #6af8738c
+# %% ../../nbs/30_modeling/50_decision.ipynb #0e68f0bb
 def _confusion(seen, drawn, prices, prevalence):
     "The confusion matrix in money: outcome, rows, in_use, price, money, lower, upper."
     price = np.array([-prices.benefit_tn, prices.cost_fn, prices.cost_fp + prices.cost_review, prices.cost_review - prices.benefit_tp])
     weights = [row_weights(c[..., 1] + c[..., 3], c[..., 0] + c[..., 2], prevalence, seen.sum()) for c in (seen, drawn)]
-    in_use, draws = (c * np.stack([down, up, down, up], axis=-1) for c, (up, down) in zip((seen, drawn), weights))
+    with np.errstate(invalid="ignore"):
+        in_use, draws = (c * np.stack([down, up, down, up], axis=-1) for c, (up, down) in zip((seen, drawn), weights))
     ranges = [interval(price[i] * draws[:, i]) for i in range(4)]
     table = pd.DataFrame({"outcome": ["left alone", "missed", "false alarm", "caught"], "rows": seen, "in_use": in_use,
                           "price": price + 0.0, "money": price * in_use + 0.0,
@@ -290,7 +291,7 @@ class CostTable(CostCounts):
         ranked, brier, _ = self.quality
         return {"average_precision": ranked, "brier": brier, "calibration": calibration_table(self.y, self.proba), "curve": _curve(self)}
 
-# %% ../../nbs/30_modeling/50_decision.ipynb #ff8a0c72
+# %% ../../nbs/30_modeling/50_decision.ipynb #68ef1df0
 @patch
 def decide(self: CostTable, *, cost_fp=1.0, cost_fn=1.0, cost_review=0.0, benefit_tp=0.0, benefit_tn=0.0, capacity=None, keep=1.0,
            prevalence=None, bands=None, flat=0.01):  # fmt: skip
@@ -302,12 +303,15 @@ def decide(self: CostTable, *, cost_fp=1.0, cost_fn=1.0, cost_review=0.0, benefi
     cells = _cells(self.y, self.proba, threshold, self.draws)
     outcome = _outcome(*cells, threshold, prices, prevalence)
     low, high = interval(self.drawn_thresholds(prices, choice, capacity=capacity, keep=keep, prevalence=prevalence))
-    told = pd.DataFrame([{"figure": "threshold", "value": threshold, "lower": low, "upper": high}])
+    honest = self.honest_cost(prices, choice, prevalence=prevalence)
+    moved = honest - outcome.cost
+    told = pd.DataFrame([{"figure": "threshold", "value": threshold, "lower": low, "upper": high},
+                         {"figure": "honest_cost", "value": honest, **dict(zip(("lower", "upper"), np.add(outcome.range("cost"), moved)))}])
     periods, top_k = _periods(self, choice, capacity, prices, prevalence)
     return Decision(
         table=_threshold_table(self, choice), **prices._asdict(), **self.unpriced, capacity=capacity, keep=keep, prevalence=prevalence,
         intervals=pd.concat([self.quality[2], outcome.intervals, told], ignore_index=True), flat_share=float(flat),
-        flat=self.flat_range(choice, flat), honest_cost=self.honest_cost(prices, choice, prevalence=prevalence),
+        flat=self.flat_range(choice, flat), honest_cost=honest,
         unlimited=None if capacity is None else self._at_step(choice, choice.free),
         confusion=_confusion(*cells, prices, prevalence),
         cost_curve=cost_curve(self, choice.step), top_k=top_k, periods=periods, **self._by_prevalence(prevalence),

@@ -14,7 +14,7 @@ from .costs import row_weights, shift_probability
 # %% auto #0
 __all__ = ['gain_table', 'probability_cost', 'cost_curve', 'net_benefit']
 
-# %% ../../nbs/30_modeling/49_decision_curves.ipynb #35410624
+# %% ../../nbs/30_modeling/49_decision_curves.ipynb #3325f8cb
 def gain_table(counts, *, prevalence=None, size=100):
     "Down the list of a CostCounts: threshold, alarm_rate, gain, gain_lower, gain_upper, lift, lift_lower, lift_upper, precision."
     grid = counts.grid[1:]
@@ -25,7 +25,8 @@ def gain_table(counts, *, prevalence=None, size=100):
     figures = _gains(up * counts.tp[step], down * counts.fp[step], up * counts.positives, counts.rows)
     tp, fp = counts.drawn
     up, down = row_weights(tp[:, -1:], fp[:, -1:], prevalence, counts.rows)
-    drawn = _gains(up * tp[:, place + 1], down * fp[:, place + 1], up * tp[:, -1:], counts.rows)
+    with np.errstate(invalid="ignore"):  # a resample without a class has no weight for it
+        drawn = _gains(up * tp[:, place + 1], down * fp[:, place + 1], up * tp[:, -1:], counts.rows)
     table = {"threshold": counts.threshold[step], "alarm_rate": figures["alarm_rate"]}
     for name in ("gain", "lift"):
         lower, upper = _ends(drawn[name])
@@ -75,7 +76,7 @@ def _drawn_envelope(counts, axis):
         counts._envelope = _ends(drawn.T)
     return counts._envelope
 
-# %% ../../nbs/30_modeling/49_decision_curves.ipynb #1ba3a57c
+# %% ../../nbs/30_modeling/49_decision_curves.ipynb #d3065c8b
 def net_benefit(counts, *, prevalence=None, thresholds=None):
     "The decision curve of a CostCounts: threshold, net_benefit, lower, upper, everything, alarm_rate."
     thresholds = np.arange(1, 100) / 100 if thresholds is None else np.sort(np.asarray(thresholds, dtype=float))
@@ -94,6 +95,7 @@ def _benefit(cells, thresholds, prevalence, rows):
     above = np.cumsum(cells.reshape(len(cells), -1, 2)[:, ::-1], axis=1)[:, ::-1]
     negatives, positives = above[:, :1, 0], above[:, :1, 1]
     up, down = row_weights(positives, negatives, prevalence, rows)
-    tp, fp = up * above[:, 1:, 1] / rows, down * above[:, 1:, 0] / rows
     odds = thresholds / (1 - thresholds)
-    return {"net_benefit": tp - fp * odds, "everything": up * positives / rows - down * negatives / rows * odds, "alarm_rate": tp + fp}
+    with np.errstate(invalid="ignore"):
+        tp, fp, positives, negatives = (v / rows for v in (up * above[:, 1:, 1], down * above[:, 1:, 0], up * positives, down * negatives))
+    return {"net_benefit": tp - fp * odds, "everything": positives - negatives * odds, "alarm_rate": tp + fp}

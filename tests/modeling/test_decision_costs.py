@@ -378,3 +378,22 @@ def test_free_mistakes_need_another_price():
     for wrong in ((0, 5), (1, 0), (float("inf"), 1)):
         with pytest.raises(InputError, match="positive number"):
             check_costs(*wrong)
+
+
+def test_earnings_are_told_as_earnings():
+    y, proba, _ = rows()
+    found = decide(y, proba, cost_fp=1, cost_fn=1, benefit_tp=30, n_resamples=5)
+    assert found.best["cost"] < 0 and "it earns" in found.sentence() and "doing nothing costs" in found.sentence()
+    assert "it earns" in evaluate_at(y, proba, found.threshold, benefit_tp=30, n_resamples=5).sentence()
+    value, low, high = found.intervals.set_index("figure").loc["honest_cost"]
+    assert value == found.honest_cost and low < value < high
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("y", [[0, 1], [1, *[0] * 30], [0, *[1] * 30], [0, 1] * 10])
+@pytest.mark.parametrize("options", [{}, {"prevalence": 0.3, "capacity": 1}, {"blocks": 0}, {"bands": [Band("a")], "prevalence": 0.5}])
+def test_very_few_rows_are_no_reason_to_fail(y, options):
+    for proba in (np.full(len(y), 0.5), np.linspace(0, 1, len(y)), np.ones(len(y))):
+        options = options | ({"blocks": np.zeros(len(y))} if "blocks" in options else {})
+        found = decide(y, proba, n_resamples=5, **options)
+        assert found.sentence() and Result.from_dict(found.to_dict()).threshold == found.threshold
