@@ -66,13 +66,13 @@ def test_a_real_pair_helps_and_an_invented_one_harms():
 
 def test_noise_is_rarely_confirmed():
     verdicts = []
-    for seed in range(12):
+    for seed in range(8):
         rng = np.random.default_rng(seed)
         y = X["c"] + rng.standard_normal(N)
         model = RandomForestRegressor(10, min_samples_leaf=10, random_state=0).fit(X[["a", "b", "c"]].iloc[:300], y[:300])
         data = Dataset(frame=X[["a", "b", "c"]].assign(y=y).iloc[300:], target="y", task="regression")
         verdicts += interactions(model, data, max_rows=40, n_resamples=60, progress=quiet).table["verdict"].tolist()
-    assert verdicts.count("helps") <= 3
+    assert verdicts.count("helps") <= 2
 
 
 @pytest.mark.parametrize("output", ["log-odds", "probability"])

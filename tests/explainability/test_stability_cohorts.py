@@ -72,7 +72,7 @@ def test_stability_leaves_the_estimator_and_the_locked_rows_alone():
 
 def test_stability_where_contributions_are_sampled():
     found = stability(
-        "knn", DATA["binary"], mlt.split(DATA["binary"], n_splits=2), drop=["c"], max_rows=100, n_background=10, progress=quiet
+        "knn", DATA["binary"], mlt.split(DATA["binary"], n_splits=2), drop=["c"], max_rows=100, n_background=5, progress=quiet
     )
     assert found.table.loc[0, "column"] == "a" and "probability" in found.unit and set(found.table["column"]) == {"a", "b", "kind"}
 
@@ -144,7 +144,7 @@ def test_two_cohorts_mirror_each_other_and_a_reference_is_kept():
 
 def test_equal_cohorts_are_rarely_said_to_differ_and_blocks_count():
     said = [compare_cohorts(pd.DataFrame(np.random.default_rng(s).standard_normal((150, 4))), pd.DataFrame({"g": np.arange(150) % 3}), by="g",
-                            n_resamples=100, progress=quiet).table["differs"].any() for s in range(40)]  # fmt: skip
+                            n_resamples=100, progress=quiet).table["differs"].any() for s in range(30)]  # fmt: skip
     assert np.mean(said) <= 0.15
     frame = pd.DataFrame({"g": np.repeat(np.arange(20) % 2, 10), "day": np.repeat(np.arange(20), 10)})
     values = pd.DataFrame({"v": np.repeat(np.random.default_rng(0).standard_normal(20), 10)})
