@@ -305,7 +305,7 @@ def _told(search, chosen, goal, row):
         tables.append(candidate["table"])
     return options, changes, tables, _row_text(search, options, goal, before)
 
-# %% ../../nbs/40_explainability/32_counterfactuals.ipynb #3c38f487
+# %% ../../nbs/40_explainability/32_counterfactuals.ipynb #93697db1
 def _row_text(search, options, goal, before):
     if options:
         return f"To a prediction {goal.text}: {options[0]['text']}."
@@ -315,11 +315,12 @@ def _row_text(search, options, goal, before):
     if not search.levers:
         return "No actionable column has another allowed value."
     names = ", ".join(name for lever in search.levers for name in lever.columns)
-    most = search.settings["max_changed"]
+    most = min(search.settings["max_changed"], len(search.levers))
+    change = f"No change of at most {most} of {names}" if most < len(search.levers) else f"No change of {names}"
     why = f"; {search.implausible:,} ways were unlike anything in the data" if search.implausible else ""
-    closest = f"the closest is {goal.told(search.best[1])}" if search.best[0] > 0 else "the goal is reached only there"
+    closest = f"the closest is {goal.told(search.best[1])}" if search.best[0] > 0 else "the goal is reached, but not plausibly"
     late = " within the budget" if search._late() else ""
-    return f"No change of at most {most} of {names} was found{late} that leads to a prediction {goal.text}: {closest}{why}."
+    return f"{change} was found{late} that leads to a prediction {goal.text}: {closest}{why}."
 
 # %% ../../nbs/40_explainability/32_counterfactuals.ipynb #62422e9b
 def counterfactuals(model, data, rows=0, *, reference, actionable, below=None, above=None, label=None, n=3, max_changed=3, quantile=0.95,
