@@ -44,14 +44,15 @@ def _spot(plane, x, y, words="", *, tip=""):
     word = text(px + (8 if right else -8), max(plane.top + 10, py - 8), words, tone="ink", anchor="start" if right else "end", weight=600)
     return _line(px, py, px, floor, "dim", dash="2 3") + _dot(px, py, "accent", radius=5, tip=tip or words) + (word if words else "")
 
-# %% ../../nbs/60_plots/42_decision_pictures.ipynb #3c241051
+# %% ../../nbs/60_plots/42_decision_pictures.ipynb #d976d043
 def threshold_cost_picture(decision, *, counts=None, at=None, width=520, height=270, title="Cost over threshold"):
     "Cost over thresholds with its interval. `counts`: the CostTable, for the interval. `at`: (threshold, cost) set by hand."
     end = curves.threshold_end(decision)
     line = curves.cost_line(decision, counts, end=end)
     if line.empty:
         return nothing("No threshold to draw", width=width, title=title)
-    nothing_costs, all_cost = decision.cost_of_nothing, decision.cost_of_everything
+    known = curves.basics(decision)
+    nothing_costs, all_cost = known.nothing, known.everything
     seen = [float(v) for c in ("cost", "lower", "upper") for v in line[c] if math.isfinite(v)]
     low, high = min(seen), max(seen)
     low = min(0.0, low) if low < 0.4 * high else low - 0.25 * (high - low)  # a line need not begin at 0 where that leaves it flat
@@ -65,7 +66,7 @@ def threshold_cost_picture(decision, *, counts=None, at=None, width=520, height=
     names = {"free": "beyond the capacity", "model": "with the model", "none": "no alarms", "all": "alarms for all"}
     return _drawn(plane, lines, names, title=title, extra=flat, over=_cost_marks(plane, decision, at, end))
 
-# %% ../../nbs/60_plots/42_decision_pictures.ipynb #2b2c2e23
+# %% ../../nbs/60_plots/42_decision_pictures.ipynb #bc05af24
 def _references(end, low, high, nothing_costs, all_cost):
     shown = [("none", nothing_costs, "5 4"), ("all", all_cost, "1 3")]
     look = {"x": [0, end], "tone": "dim", "weight": 1.2}
@@ -90,16 +91,16 @@ def _stripe(plane, low, high):
 
 def _cost_marks(plane, decision, at, end):
     "The chosen threshold with its interval on the axis, and the one set by hand."
-    best, floor, body = decision.best, plane.height - plane.bottom, ""
+    known, floor, body = curves.basics(decision), plane.height - plane.bottom, ""
     row = decision.intervals[decision.intervals["figure"] == "threshold"]
     if len(row) and math.isfinite(row["lower"].iloc[0]):
         x, stop = plane.x(float(row["lower"].iloc[0])), plane.x(float(row["upper"].iloc[0]))
         body += _line(x, floor, max(stop, x + 2), floor, "accent", width=4)
-    by_hand = at is not None and abs(at[0] - decision.threshold) > 1e-12
-    if best["tp"] + best["fp"]:
-        words = "" if by_hand else f"{decision.threshold:.3g}"
-        tip = f"cheapest: {amount(best['cost'])} at {decision.threshold:.3g}"
-        body += _spot(plane, decision.threshold, float(best["cost"]), words, tip=tip)
+    by_hand = at is not None and abs(at[0] - known.threshold) > 1e-12
+    if known.alarms:
+        words = f"{known.threshold:.3g}"
+        tip = f"cheapest: {amount(known.best['cost'])} at {words}"
+        body += _spot(plane, known.threshold, known.best["cost"], "" if by_hand else words, tip=tip)
     if by_hand:
         x, y = plane.x(at[0]), plane.y(at[1])
         ring = f'<circle cx="{_n(x)}" cy="{_n(y)}" r="6" fill="{svg.color("bg")}" stroke="{svg.color("ink")}" stroke-width="2"/>'
@@ -136,28 +137,28 @@ def _money_cell(cell, x, y, width, height):
     between = amount_range(*sorted((-cell["lower"], -cell["upper"]))) if earned else amount_range(cell["lower"], cell["upper"])
     return body + (text(x + 10, y + 60, _cut(between, int(width / 6.2))) if cell["money"] and between else "")
 
-# %% ../../nbs/60_plots/42_decision_pictures.ipynb #10f14dea
+# %% ../../nbs/60_plots/42_decision_pictures.ipynb #32959849
 def gains_picture(decision, *, width=420, height=250, title="Caught over alarms"):
     "Share of positives caught over share of rows with an alarm, with its interval; dashed: alarms at random."
-    table, best = curves.gain_line(decision), decision.best
+    table = curves.gain_line(decision)
     plane = _Plane(xlim=(0, 1), ylim=(0, 1), width=width, height=height, x_label="alarms: share of all rows", y_label="caught",
                    x_format=percent, y_format=percent)  # fmt: skip
     lines = [{"name": "random", "x": [0, 1], "y": [0, 1], "tone": "dim", "dash": "5 4", "weight": 1.2},
              _model(table, "alarm_rate", "gain")]  # fmt: skip
-    rate, recall = _rates(decision, best)
+    rate, recall = _rates(decision)
     spot = _spot(plane, rate, recall, tip=f"{recall:.1%} caught with alarms on {rate:.1%} of the rows") if rate > 0 else ""
     return _drawn(plane, lines, {"model": "with the model", "random": "at random"}, title=title, over=spot)
 
 
-def _rates(decision, best):
+def _rates(decision):
     "(share of rows with an alarm, share of positives caught) at the chosen threshold, as expected in use."
     outcome = decision.intervals.set_index("figure")["value"]
     if {"alarm_rate", "recall"} <= set(outcome.index):
         return float(outcome["alarm_rate"]), float(outcome["recall"])
-    rows = float(best[["tp", "fp", "fn", "tn"]].sum())
-    return float(best["tp"] + best["fp"]) / rows, float(best["tp"]) / float(best["tp"] + best["fn"])
+    known = curves.basics(decision)
+    return known.alarms / known.rows, known.best["tp"] / known.positives
 
-# %% ../../nbs/60_plots/42_decision_pictures.ipynb #43722bae
+# %% ../../nbs/60_plots/42_decision_pictures.ipynb #b6c0d6e5
 def lift_picture(decision, *, width=420, height=250, title="Lift"):
     "How many times more positives alarms catch than random ones, with its interval."
     table = curves.lift_line(decision)
@@ -169,7 +170,7 @@ def lift_picture(decision, *, width=420, height=250, title="Lift"):
                    x_format=percent)  # fmt: skip
     lines = [{"name": "random", "x": [0, 1], "y": [1, 1], "tone": "dim", "dash": "5 4", "weight": 1.2},
              _model(table, "alarm_rate", "lift")]  # fmt: skip
-    rate, recall = _rates(decision, decision.best)
+    rate, recall = _rates(decision)
     spot = _spot(plane, rate, recall / rate, tip=f"{recall / rate:.2f} times random at {rate:.1%} alarms") if rate > 0 else ""
     return _drawn(plane, lines, {"model": "with the model", "random": "at random"}, title=title, over=spot)
 

@@ -142,7 +142,7 @@ def waiting_html(lab):
         return notice("Stopped.", "Nothing was decided yet.", "warn")
     return empty_state("Preparing the rows", "They are sorted once. After that every price is answered at once.")
 
-# %% ../../nbs/70_widgets/60_decision_view.ipynb #f355be68
+# %% ../../nbs/70_widgets/60_decision_view.ipynb #b6f309ba
 def result_panel(lab):
     "Cost over thresholds with its slider, the bill, the figures, the load."
     two = tag("div", tag("div", data_region="money"), tag("div", data_region="facts"), class_="mlt-bill")
@@ -178,16 +178,14 @@ _FIGURES = {"cost": "Cost", "saving": "Saved", "recall": "Caught", "precision": 
 
 def facts_html(lab):
     "Figures at the threshold that is shown, each with its interval."
-    outcome = lab.outcome
-    pairs = [("Threshold", f"{lab.threshold:.4g}")]
-    ends = {r["figure"]: (r["lower"], r["upper"]) for r in outcome.intervals.to_dict("records")}
+    pairs, known = [("Threshold", f"{lab.threshold:.4g}")], lab.figures
     for figure, label in _FIGURES.items():
-        value, (low, high) = getattr(outcome, figure), ends[figure]
+        value, low, high = known[figure]
         money = figure in ("cost", "saving")
         shown = amount(value) if money else _percent(value)
         between = amount_range(low, high) if money else f"{_percent(low, '')} to {_percent(high)}" if is_known(low) else ""
         pairs.append((label, tag("span", shown, tag("small", between, class_="mlt-dim"))))
-    pairs.append(("Alarms, rows", f"{outcome.alarms:,}"))
+    pairs.append(("Alarms, rows", f"{known['alarms']:,}"))
     return tag("div", tag("h5", "At this threshold"), key_values(pairs))
 
 
@@ -241,7 +239,7 @@ def _band_row(lab, i, band):
              "remove": button("Remove", "band-remove", str(i), kind="quiet")}  # fmt: skip
     return table_row(_BAND_COLUMNS, cells, key=f"band {i}")
 
-# %% ../../nbs/70_widgets/60_decision_view.ipynb #043d2c7e
+# %% ../../nbs/70_widgets/60_decision_view.ipynb #720f2bb1
 _GROUP_COLUMNS = [
     Column(name="group", label="group", strong=True), Column(name="rows", label="rows", numeric=True, hide="middle"),
     Column(name="prevalence", label="positive", numeric=True, hide="narrow"), Column(name="threshold", label="own cut-off", numeric=True),
@@ -260,6 +258,9 @@ def groups_html(lab):
     columns = [(None, "choose a column"), *[(n, n) for n in names]]
     choice = tag("div", select("By", "by", columns, lab.controls["by"].value), class_="mlt-short")
     job, parts = lab.groups_job, [lead, choice]
+    if lab.result.capacity is not None:
+        words = "The cut-offs of groups keep to no capacity. Part of what they would save is the price of the limit."
+        parts.append(notice("There is a capacity.", words, "warn"))
     if job is not None and job.state == "failed":
         parts.append(error_panel(job.error, title="The groups could not be looked at"))
     elif job is not None and job.state == "running":
@@ -283,30 +284,32 @@ def _group_row(row):
     }  # fmt: skip
     return table_row(_GROUP_COLUMNS, cells, key=f"group {row['group']}")
 
-# %% ../../nbs/70_widgets/60_decision_view.ipynb #4d274d9e
+# %% ../../nbs/70_widgets/60_decision_view.ipynb #08ce5c5a
 def calibration_html(lab):
     "Reliability with intervals, and what a check of it found."
     job = lab.check_job
     check = job.result if job is not None and job.state == "done" else None
     bins = check.bins if check is not None else None
-    drawn = tag("div", Markup(pictures.reliability_picture(lab.result, table=bins, width=520, height=300)), class_="mlt-short mlt-wide")
+    drawn = tag("div", Markup(pictures.reliability_picture(lab.result, table=bins, width=520, height=300)), class_="mlt-wide")
+    figures = None
     pairs = [("Brier score", f"{lab.result.brier:.4f}"), ("Average precision", f"{lab.result.average_precision:.3f}")]
     lead = sentences("A threshold computed from prices alone is right only where a probability means what it says.")
     textbook = lab.result.costs.textbook
     pairs.append(("Threshold by prices alone", f"{textbook:.3g}"))
     if check is not None:
-        parts = [tag("p", check.sentence, class_="mlt-sentence"), _measures(check)]
+        parts, figures = [tag("p", check.sentence, class_="mlt-sentence")], _measures(check)
     elif job is not None and job.state == "running":
         parts = [progress(job.share, "Checking the calibration", seconds=job.seconds, what="Calibration", stop="check-stop")]
     elif job is not None and job.state == "failed":
         parts = [error_panel(job.error, title="The calibration could not be checked")]
     else:
         parts = [actions(button("Check it", "check"))]
-    return tag("div", lead, *parts, drawn, tag("div", key_values(pairs), class_="mlt-short"), class_="mlt-stack")
+    beside = tag("div", key_values(pairs), figures, class_="mlt-panel")
+    return tag("div", lead, *parts, tag("div", drawn, beside, class_="mlt-panels"), class_="mlt-stack")
 
 
 _MEASURES = {"calibration_error": "Calibration error", "miscalibration": "Miscalibration", "discrimination": "Discrimination",
-             "bias": "Mean prediction minus observed", "slope": "Slope", "intercept": "Intercept"}  # fmt: skip
+             "bias": "Bias", "slope": "Slope", "intercept": "Intercept"}  # fmt: skip
 
 
 def _measures(check):
@@ -316,7 +319,7 @@ def _measures(check):
         if r["figure"] in _MEASURES and is_known(r["value"]):
             between = f"{r['lower']:.3g} to {r['upper']:.3g}" if is_known(r["lower"]) else ""
             pairs.append((_MEASURES[r["figure"]], tag("span", f"{r['value']:.3g} ", tag("small", between, class_="mlt-dim"))))
-    return tag("div", key_values(pairs), class_="mlt-short")
+    return key_values(pairs)
 
 # %% ../../nbs/70_widgets/60_decision_view.ipynb #ba056d58
 PANELS = {"curves": curves_html, "actions": actions_html, "groups": groups_html, "calibration": calibration_html}
