@@ -65,31 +65,37 @@ def plot_comparison(result, ax=None, *, dark=False):
     _title(ax, "Models on the same folds")
     return ax
 
-# %% ../../nbs/60_plots/20_charts.ipynb #73d4b352
+# %% ../../nbs/60_plots/20_charts.ipynb #976af70d
+def _chosen(result):
+    "The row of the table that was chosen: with a capacity it is not the one with the lowest cost."
+    return getattr(result, "best", None) if getattr(result, "best", None) is not None else result.table.loc[result.table["cost"].idxmin()]
+
+
 def plot_decision(result, ax=None, *, dark=False):
     "Cost over threshold of a Decision, its lowest point marked, and the cost of no alarm at all."
     table = _table(result, "table", ["threshold", "cost"], "a Decision").sort_values("threshold")
     ax, colors = _axes(ax, dark=dark)
-    best = table.loc[table["cost"].idxmin()]
+    best = _chosen(result)
     shown = table[table["threshold"] <= max(0.3, 4 * best["threshold"])]
     ax.plot(shown["threshold"], shown["cost"], color=colors["accent"], label="with the model")
-    nothing = result.cost_fn * (table["tp"] + table["fn"]).iloc[0]
+    nothing = getattr(result, "cost_of_nothing", result.cost_fn * (table["tp"] + table["fn"]).iloc[0])
     ax.axhline(nothing, color=colors["dim"], linestyle="--", linewidth=1, label="no alarms")
     ax.plot([best["threshold"]], [best["cost"]], marker="o", markersize=8, color=colors["accent"])
     side, far = ("right", -8) if best["threshold"] > shown["threshold"].max() / 2 else ("left", 8)
     place = {"xytext": (far, -14), "textcoords": "offset points", "ha": side, "color": colors["ink"]}
-    ax.annotate(f"lowest at {best['threshold']:.3f}", (best["threshold"], best["cost"]), **place)
+    word = "lowest" if best["cost"] <= table["cost"].min() else "chosen"
+    ax.annotate(f"{word} at {best['threshold']:.3f}", (best["threshold"], best["cost"]), **place)
     ax.set(xlabel="alarm from this probability on", ylabel="cost of the mistakes", ylim=(0, None))
     _title(ax, "Cost over threshold")
     ax.legend(loc="lower right", frameon=False)
     return ax
 
-# %% ../../nbs/60_plots/20_charts.ipynb #6ea8979c
+# %% ../../nbs/60_plots/20_charts.ipynb #9c420612
 def plot_precision_recall(result, ax=None, *, dark=False):
     "The precision-recall curve of a Decision, the cheapest threshold marked; dashed: alarms at random."
     curve = _table(result, "curve", ["threshold", "precision", "recall"], "a Decision").sort_values("recall")
     ax, colors = _axes(ax, dark=dark)
-    best = result.table.loc[result.table["cost"].idxmin()]
+    best = _chosen(result)
     ax.plot(curve["recall"], curve["precision"], color=colors["accent"])
     ax.axhline(
         (best["tp"] + best["fn"]) / (best["tp"] + best["fp"] + best["fn"] + best["tn"]), color=colors["dim"], linestyle="--", linewidth=1
