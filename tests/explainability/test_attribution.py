@@ -1,5 +1,6 @@
 "Attribution equals brute force over all coalitions, adds up, and speaks of original columns only."
 
+import functools
 import itertools
 import json
 import math
@@ -37,6 +38,7 @@ DATA = Dataset(frame=table(), target="late")
 X = DATA.X
 
 
+@functools.cache
 def fitted(name):
     return make_pipeline_for(name, X).fit(X, DATA.y)
 
@@ -47,14 +49,12 @@ def quiet(share, note=""):
 
 def brute_force(model, background, row):
     "Shapley values by enumeration of all coalitions of original columns."
-    names = list(background.columns)
-    d, value = len(names), {}
-    for k in range(d + 1):
-        for coalition in itertools.combinations(range(d), k):
-            mixed = background.copy()
-            for j in coalition:
-                mixed[names[j]] = pd.concat([row[[names[j]]]] * len(background), ignore_index=True)[names[j]].array
-            value[frozenset(coalition)] = model.predict_proba(mixed)[:, 1].mean()
+    names, d = list(background.columns), background.shape[1]
+    sets = [frozenset(c) for k in range(d + 1) for c in itertools.combinations(range(d), k)]
+    table, m = pd.concat([background, row], ignore_index=True), len(background)
+    source = [[m if j in s else i for s in sets for i in range(m)] for j in range(d)]
+    mixed = pd.DataFrame({name: table[name].take(source[j]).array for j, name in enumerate(names)})
+    value = dict(zip(sets, model.predict_proba(mixed)[:, 1].reshape(-1, m).mean(axis=1)))
     phi = np.zeros(d)
     for j in range(d):
         for s in value:
@@ -68,7 +68,7 @@ def brute_force(model, background, row):
 def test_equal_to_brute_force_within_the_stated_error(name):
     model, background = fitted(name), X.iloc[:20].reset_index(drop=True)
     rows = [30, 99, 121]  # 99: both b and airport missing
-    found = mlt.explain(model, DATA, background=background, rows=rows, n_background=20, n_permutations=30, n_repeats=1, max_rows=50,
+    found = mlt.explain(model, DATA, background=background, rows=rows, n_background=20, n_permutations=20, n_repeats=1, max_rows=50,
                         output="probability", method="sampling", n_attribution_rows=0, progress=quiet)  # fmt: skip
     off = []
     for row in rows:
@@ -83,7 +83,7 @@ def test_equal_to_brute_force_within_the_stated_error(name):
 @pytest.mark.parametrize("output", ["auto", "probability", "log-odds"])
 def test_additive_and_in_original_columns(output):
     model = fitted("logistic")
-    found = mlt.explain(model, DATA, rows=4, n_background=30, output=output, progress=quiet)
+    found = mlt.explain(model, DATA, rows=4, n_background=30, output=output, n_attribution_rows=3, n_repeats=1, progress=quiet)
     total = found.local.groupby("row", sort=False)["contribution"].sum() + found.base
     np.testing.assert_allclose(total.to_numpy(), found.predictions["prediction"], atol=1e-12)
     probability = found.predictions["prediction" if output == "probability" else "probability"]
@@ -104,7 +104,7 @@ def test_a_column_the_model_ignores_gets_nothing():
 def test_equal_columns_get_equal_shares():
     twice = X.assign(b2=X["b"], y=DATA.y)
     d = Dataset(frame=twice, target="y", positive=1)
-    found = mlt.explain(make_pipeline_for("logistic", d.X).fit(d.X, d.y), d, rows=[3], method="sampling", n_permutations=40,
+    found = mlt.explain(make_pipeline_for("logistic", d.X).fit(d.X, d.y), d, rows=[3], method="sampling", n_permutations=20, n_background=50, n_repeats=1,
                         n_attribution_rows=0, progress=quiet)  # fmt: skip
     part = found.of(3).set_index("column")
     assert part.loc["b", "contribution"] == pytest.approx(part.loc["b2", "contribution"], abs=5 * part.loc["b", "error"] + 1e-9)
@@ -125,7 +125,7 @@ def test_one_column_gets_everything():
 
 
 def test_same_seed_same_result():
-    how = {"output": "probability", "method": "sampling", "rows": 2, "n_attribution_rows": 5, "progress": quiet}
+    how = {"output": "probability", "method": "sampling", "rows": 2, "n_attribution_rows": 3, "n_background": 30, "n_repeats": 2, "progress": quiet}
     a, b, c = (mlt.explain(fitted("hgb"), DATA, random_state=s, **how) for s in (0, 0, 1))
     pd.testing.assert_frame_equal(a.local, b.local, check_exact=True)
     pd.testing.assert_frame_equal(a.importance, b.importance, check_exact=True)

@@ -1,5 +1,7 @@
 "Contributions of every family equal the enumeration of all coalitions through the raw pipeline."
 
+import copy
+import functools
 import json
 import math
 from itertools import combinations
@@ -59,6 +61,7 @@ EXACT = {
 }
 
 
+@functools.cache
 def fitted(name, task="binary"):
     return make_pipeline_for(name, X, task=task, parameters=FEW.get(name)).fit(X, Y[task])
 
@@ -270,7 +273,7 @@ def test_unknown_levels_missing_columns_and_other_trouble():
         Explainer(model, BACKGROUND, output="value")
     with pytest.raises(InputError, match="`weights`"):
         Explainer(model, BACKGROUND, weights=[1.0])
-    broken = fitted("hgb")
+    broken = copy.deepcopy(fitted("hgb"))
     del broken.steps[-1][1]._baseline_prediction  # as after loading a model of another version
     with pytest.raises(InputError, match="another version"):
         Explainer(broken, BACKGROUND)

@@ -49,7 +49,7 @@ def test_sampled_values_add_up_and_are_right_within_their_errors():
     np.testing.assert_allclose(found.values[:, 3, 1], exact[:, 3, 1], atol=1e-12)  # no interaction: no error
     assert np.isnan(sampled_shapley(product, BACKGROUND, ROWS, n_permutations=1).errors).all()
     scaled = [(r.values - exact)[:, :3, 0] / r.errors[:, :3, 0] for r in (
-        sampled_shapley(product, BACKGROUND, ROWS, weights=weights, n_permutations=30, random_state=s) for s in range(40))]  # fmt: skip
+        sampled_shapley(product, BACKGROUND, ROWS, weights=weights, n_permutations=16, random_state=s) for s in range(30))]  # fmt: skip
     assert 0.8 < np.sqrt(np.mean(np.square(scaled))) < 1.25  # the stated errors are of the right size
 
 
