@@ -104,16 +104,16 @@ def model_code(self: DecisionLab):
         return "\n".join(["from mltoolkit.modeling.decided import decided", "", *lines, f"final = decided(model, {self.threshold!r})"])
     return "\n".join([*lines, "final = decision.apply_to(model)" + ("" if lines else "  # model: your fitted classifier")])
 
-# %% ../../nbs/70_widgets/62_decision_lab.ipynb #1468da2e
+# %% ../../nbs/70_widgets/62_decision_lab.ipynb #f0e73691
 @patch
 def recipe_parts(self: DecisionLab):
     "Section -> values that this lab decides. Names a recipe does not know are left out of it."
     value = self.params
-    costs = {"fp": value["cost_fp"], "fn": value["cost_fn"], "review": value["cost_review"], "cost_review": value["cost_review"],
-             "benefit": value["benefit_tp"], "benefit_tp": value["benefit_tp"], "benefit_tn": value["benefit_tn"],
+    costs = {"fp": value["cost_fp"], "fn": value["cost_fn"], "review": value["cost_review"],
+             "benefit_tp": value["benefit_tp"], "benefit_tn": value["benefit_tn"],
              "capacity": value["capacity"], "keep": value["keep"], "prevalence": value["prevalence"],
              "bands": [{k: v for k, v in band.items() if v is not None} for band in value["bands"]]}  # fmt: skip
-    if value["period"] in ("day", "week", "month"):
+    if value["period"] in ("hour", "day", "week", "month"):
         costs["period"] = value["period"]
     return {"costs": costs}
 

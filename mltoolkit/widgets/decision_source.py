@@ -103,9 +103,10 @@ def rows_of(source, model=None, code=0):
     return Rows(y=y.to_numpy(), proba=proba.to_numpy(), positions=positions.to_numpy(), y_code=y_code, proba_code=proba_code,
                 rows_code=rows_code)  # fmt: skip
 
-# %% ../../nbs/70_widgets/60_decision_source.ipynb #2e1860ba
-PERIODS = {"day": "day", "week": "week", "month": "month", "value": "each value"}
-_MADE = {"day": ".dt.floor('D')", "week": ".dt.floor('7D')", "month": ".dt.strftime('%Y-%m')", "value": ""}
+# %% ../../nbs/70_widgets/60_decision_source.ipynb #5166d066
+PERIODS = {"day": "day", "hour": "hour", "week": "week", "month": "month", "value": "each value"}
+_MADE = {"day": ".dt.floor('D')", "hour": ".dt.floor('h')", "week": ".dt.strftime('%G-W%V')", "month": ".dt.strftime('%Y-%m')",
+         "value": ""}  # fmt: skip
 
 
 def _column(data, name, rows):
@@ -120,15 +121,16 @@ def period_kinds(data):
         return ()
     times = data.frame[data.time]
     if times.dtype.kind == "M" or isinstance(times.dtype, pd.DatetimeTZDtype):
-        return ("day", "week", "month")
+        return ("day", "hour", "week", "month")
     return ("value",)
 
 
 def period_labels(data, rows, kind):
     "(labels a row, the expression) for a kind of PERIODS."
     series, text = _column(data, data.time, rows)
-    made = {"day": lambda: series.dt.floor("D"), "week": lambda: series.dt.floor("7D"), "month": lambda: series.dt.strftime("%Y-%m")}
-    return made.get(kind, lambda: series)(), text + _MADE[kind]
+    floors, forms = {"day": "D", "hour": "h"}, {"week": "%G-W%V", "month": "%Y-%m"}
+    made = series.dt.floor(floors[kind]) if kind in floors else series.dt.strftime(forms[kind]) if kind in forms else series
+    return made, text + _MADE[kind]
 
 
 def block_labels(data, rows):
@@ -223,13 +225,12 @@ def bands_check(value):
     check_bands(bands) if bands else None
     return tuple({f: getattr(b, f) for f in ("action", "at_least", "cost", "cost_negative", "effect")} for b in bands)
 
-# %% ../../nbs/70_widgets/60_decision_source.ipynb #91388a3b
+# %% ../../nbs/70_widgets/60_decision_source.ipynb #fa07195d
 def recipe_costs(recipe):
-    "First values from the costs of a recipe, by the names of `mlt.decide`."
+    "First values from the costs of a recipe, by the names of `mlt.decide`, with `period` and `bands`."
     if recipe is None:
         return {}
     part = recipe.costs.to_dict() if hasattr(recipe.costs, "to_dict") else dict(recipe.costs)
-    names = {"cost_fp": ("fp",), "cost_fn": ("fn",), "cost_review": ("review", "cost_review"), "benefit_tp": ("benefit_tp", "benefit"),
-             "benefit_tn": ("benefit_tn",), "capacity": ("capacity",), "keep": ("keep",), "prevalence": ("prevalence",)}  # fmt: skip
-    found = {name: next((part[k] for k in keys if part.get(k) is not None), None) for name, keys in names.items()}
+    names = {"cost_fp": "fp", "cost_fn": "fn", "cost_review": "review"}
+    found = {name: part.get(names.get(name, name)) for name in (*FIRST, "period", "bands")}
     return {name: value for name, value in found.items() if value is not None}

@@ -29,7 +29,7 @@ from .lab_recipe import opened_recipe, shipped
 # %% auto #0
 __all__ = ['DecisionState']
 
-# %% ../../nbs/70_widgets/61_decision_state.ipynb #bf7d2f62
+# %% ../../nbs/70_widgets/61_decision_state.ipynb #adfd0cb2
 class DecisionState(LabWidget):
     "What a decision lab knows and computes; the arguments are those of `DecisionLab`."
 
@@ -49,6 +49,7 @@ class DecisionState(LabWidget):
         self.job = self.groups_job = self.check_job = self.counts = self.error = self._result = self._asked = None
         self.stopped, self.error_details, self.seconds, self._outcome, self._groups = False, "", 0.0, None, None
         self.source = self.data = self.base_recipe = None
+        self._refused = None  # a result that no decision can be made on
         self._quiet = False  # while an event of the page is dealt with, which ends with one drawing
         self._adopt_source(as_source(source, proba), data)
         self._open_controls(first, model, period, bands)
@@ -94,18 +95,20 @@ def currency(self: DecisionState):
     known = self.base_recipe.costs.currency if self.base_recipe is not None else ""
     return str(self.words["currency"] or (known if known != "units" else ""))
 
-# %% ../../nbs/70_widgets/61_decision_state.ipynb #3b1f5c43
+# %% ../../nbs/70_widgets/61_decision_state.ipynb #27da0556
 @patch
 def _open_controls(self: DecisionState, first, model, period, bands):
     kept = recipe_costs(self.base_recipe)
-    first = {**FIRST, **kept, **first}
+    usual, bands = kept.pop("period", None), bands or kept.pop("bands", ())
+    first = {**FIRST, **{k: v for k, v in kept.items() if k in FIRST}, **first}
     self.controls = {name: Control(name, first[name], label=LABELS[name], check=number_check(name)) for name in FIRST}
     check_costs(**self._prices())
     for name in PRICES:
         self.controls[name].check = functools.partial(self._check_price, name)
     kinds = self.period_options
     chosen = period if isinstance(period, str) else "given" if period is not None else None
-    chosen = kinds[0] if chosen is None and kinds and self.controls["capacity"].value is not None else chosen
+    if chosen is None and kinds and self.controls["capacity"].value is not None:
+        chosen = usual if usual in kinds else kinds[0]
     made = {
         "model": Control("model", None, label="Model", check=self._check_model),
         "class": Control("class", 0, label="Positive class", check=self._check_class),
@@ -310,12 +313,12 @@ def stop(self: DecisionState, value=None):
             self.stopped = True
             self.refresh()
 
-# %% ../../nbs/70_widgets/61_decision_state.ipynb #4ac546fd
+# %% ../../nbs/70_widgets/61_decision_state.ipynb #75dd119a
 @patch(as_prop=True)
 def state(self: DecisionState):
     "One word for the whole: empty, running, stopped, error, stale or done."
     if self.source is None:
-        return "empty"
+        return "error" if self.error is not None else "empty"
     if self.stopped:
         return "stopped"
     if self.job is not None and self.job.state == "running":
@@ -577,15 +580,20 @@ def wait(self: DecisionState, timeout=60):
         raise self.error
     return self.result
 
-# %% ../../nbs/70_widgets/61_decision_state.ipynb #66c4b328
+# %% ../../nbs/70_widgets/61_decision_state.ipynb #683f6ce6
 @patch
 def follow(self: DecisionState, source, data=None):
     "Decide on another result (a Comparison, a Tuning, or None), with the same prices."
     with self._lock:
-        given = getattr(self.source, "given", None)
+        given = getattr(self.source, "given", self._refused)
         if source is given and data is self.data:
             return
-        self._adopt_source(as_source(source), data)
+        refused = None
+        try:
+            self._adopt_source(as_source(source), data)
+        except InputError as error:
+            refused = error
+            self._adopt_source(None, data)
         self._result = self._outcome = None
         for name in ("model", "class", "period", "by"):
             control = self.controls[name]
@@ -594,3 +602,4 @@ def follow(self: DecisionState, source, data=None):
             except InputError:
                 control._value = 0 if name == "class" else None
         self.prepare()
+        self.error, self._refused = refused, source if refused is not None else None

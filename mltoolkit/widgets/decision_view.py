@@ -23,7 +23,7 @@ __all__ = ['TABS', 'PANELS', 'lab_head', 'lab_bar', 'lab_foot', 'dial', 'slider'
            'actions_html', 'groups_html', 'calibration_html', 'body_html', 'panel_html', 'code_html', 'static_decision',
            'join_notes']
 
-# %% ../../nbs/70_widgets/61_decision_view.ipynb #ac9d2687
+# %% ../../nbs/70_widgets/61_decision_view.ipynb #597375ac
 TABS = [("result", "Result"), ("curves", "Curves"), ("actions", "Actions"), ("groups", "Groups"), ("calibration", "Calibration"),
         ("code", "Code")]  # fmt: skip
 _KINDS = {"comparison": "out-of-fold predictions", "tuning": "out-of-fold predictions", "arrays": "your predictions"}
@@ -49,7 +49,7 @@ def lab_bar(lab):
         return tag("b", "Save to recipe")
     blocked = lab.save_blocked
     save = button("Save to recipe", "save-open", kind="primary" if lab.state == "done" and not blocked else "plain", disabled=blocked)
-    again = [button("Try again", "run", kind="primary")] if lab.state in ("stopped", "error") else []
+    again = [button("Try again", "run", kind="primary")] if lab.state in ("stopped", "error") and lab.source is not None else []
     return tabs(TABS, lab.tab) + actions(*again, save)
 
 # %% ../../nbs/70_widgets/61_decision_view.ipynb #f215a07e

@@ -241,8 +241,13 @@ def test_prices_become_part_of_a_recipe(tmp_path):
     flights = mlt.load_example("flights", rows=600)
     rng = np.random.default_rng(0)
     y = (rng.random(len(flights.frame)) < 0.3).astype(int)
-    lab = made(y, rng.random(len(y)), data=flights, cost_fp=3, cost_fn=45)
+    lab = made(y, rng.random(len(y)), data=flights, cost_fp=3, cost_fn=45, cost_review=1, benefit_tp=4, capacity=7, period="week", keep=0.9,
+               bands=[Band("call", cost=2, effect=0.8)])  # fmt: skip
     recipe = lab.to_recipe()
+    if hasattr(recipe.costs, "bands"):
+        costs = recipe.costs
+        assert (costs.review, costs.benefit_tp, costs.capacity, costs.period, costs.keep) == (1, 4, 7, "week", 0.9)
+        assert made(y, rng.random(len(y)), data=flights, recipe=recipe).params | {"model": None} == lab.params
     assert (recipe.costs.fp, recipe.costs.fn) == (3, 45) and recipe.data.target.name == flights.target
     assert mlt.Recipe.load(lab.save_recipe(tmp_path / "r.yaml")).costs.fn == 45
     again = made(y, rng.random(len(y)), recipe=str(tmp_path / "r.yaml"))
@@ -288,6 +293,14 @@ def test_another_result_is_followed_with_the_same_prices():
     assert lab.state == "empty"
 
 
+def test_a_result_that_asks_no_yes_or_no_question_is_refused_in_words():
+    lab = DecisionLab(n_resamples=30)
+    lab.follow(compared("regression"), DATA)
+    assert lab.state == "error" and "quantity" in html(lab)["body"] and "Try again" not in html(lab)["bar"]
+    lab.follow(compared(), DATA)
+    assert lab.wait() is not None and lab.state == "done"
+
+
 # ---- the parts
 
 
@@ -299,7 +312,7 @@ def test_ladders_are_round_and_reach_beyond():
 
 def test_labels_of_periods_and_their_expressions_agree():
     rows = source.rows_of(source.as_source(compared()))
-    for kind in ("day", "week", "month"):
+    for kind in ("day", "hour", "week", "month"):
         labels, text = source.period_labels(DATA, rows, kind)
         again = eval(text, {"data": DATA, "comparison": compared()})
         assert (labels == again).all()
