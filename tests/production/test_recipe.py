@@ -50,7 +50,7 @@ def test_a_short_recipe_is_a_complete_one():
         (["data", "rows"], 3, ["`data.rows`", "at least 100", "3"]),
         (["data", "rows"], True, ["`data.rows`", "whole number"]),
         (["costs", "fn"], "much", ["`costs.fn`", "a number", "'much'"]),
-        (["costs", "fn"], 0, ["`costs.fn`", "greater than 0"]),
+        (["costs", "fn"], 0, ["`costs`", "`cost_fn`"]),
         (["costs", "fp"], float("nan"), ["`costs.fp`"]),
         (["costs", "fp"], float("inf"), ["`costs.fp`", "finite"]),
         (["split", "test_from"], "soon", ["`split.test_from`", "date", "soon", "2013-11-01"]),
