@@ -117,7 +117,7 @@ def _limit_fields(lab):
         out.append(dial(lab, "keep", hint="of the periods keep it"))
     return [*out, dial(lab, "prevalence", placeholder=f"{seen:.3g}" if seen else "as seen")]
 
-# %% ../../nbs/70_widgets/61_decision_view.ipynb #de053726
+# %% ../../nbs/70_widgets/61_decision_view.ipynb #123a6ed3
 def answer_html(lab):
     "The answer in one sentence, then its qualifications."
     if lab.result is None:
@@ -127,7 +127,8 @@ def answer_html(lab):
     old = lab.state in ("running", "stale")
     warn = [notice("Out of date.", "It is being computed for the settings as they are now.", "warn")] if old else []
     stopped = [notice("Stopped.", "The answer below is for earlier settings.", "warn")] if lab.state == "stopped" else []
-    return tag("div", *warn, *stopped, said, tag("div", *notes, class_="mlt-say mlt-dim") if notes else None, class_="mlt-answer")
+    wrong = [error_panel(lab.error, title="There is no answer for these settings")] if lab.state == "error" else []
+    return tag("div", *wrong, *warn, *stopped, said, tag("div", *notes, class_="mlt-say mlt-dim") if notes else None, class_="mlt-answer")
 
 
 def waiting_html(lab):
