@@ -140,7 +140,7 @@ def _point(x, y, rank, tip):
     shape = f'<circle cx="{_n(x)}" cy="{_n(y)}" r="2.6" fill="{color(tone)}" opacity="{solid:.2f}"'
     return f"{shape}><title>{html.escape(tip)}</title></circle>" if tip else shape + "/>"
 
-# %% ../../nbs/60_plots/46_explanation_pictures.ipynb #c7d2eb76
+# %% ../../nbs/60_plots/46_explanation_pictures.ipynb #9a2caa17
 def effect_picture(effects, column, *, class_=None, width=560, height=280, title=""):
     "The effect of one column: curve or points with intervals, single rows, and the density of the data below."
     line = curves.effect_line(effects, column, class_=class_)
@@ -151,10 +151,10 @@ def effect_picture(effects, column, *, class_=None, width=560, height=280, title
     return (_levels if line["categorical"] else _curve)(line, column, width, height, title)
 
 
-def _limits(line):
-    "The range of the curve with its interval, widened to the middle nine tenths of the single rows."
+def _limits(line, *, single=True):
+    "The range of the curve with its interval; `single`: widened to the middle nine tenths of the single rows."
     values = [v for c in ("value", "lower", "upper") for t in (line["points"], line["missing"]) for v in t[c] if math.isfinite(v)]
-    if line["ice"]:
+    if single and line["ice"]:
         every = np.concatenate(line["ice"])
         values += list(np.nanquantile(every, [0.05, 0.95]))
     low, high = min(values), max(values)
@@ -202,7 +202,7 @@ def _single_rows(plane, x, ice, n_points):
 def _tip(row):
     return f"{row.at}: {row.value:.3g} ({row.lower:.3g} to {row.upper:.3g}), {row.n:,} rows"
 
-# %% ../../nbs/60_plots/46_explanation_pictures.ipynb #bddbcc95
+# %% ../../nbs/60_plots/46_explanation_pictures.ipynb #97eaf9aa
 def _density(plane, density, height):
     "Bars below the axis: the share of rows."
     if not len(density):
@@ -229,7 +229,7 @@ def _levels(line, column, width, height, title, *, most=14, row=23):
     "Words: one line a level with its interval, widest shares first, and how many rows it has."
     points = line["points"].sort_values("n", ascending=False).head(most).sort_index()
     left, room = int(min(190, 0.36 * width)), 74
-    low, high = _limits(line)
+    low, high = _limits(line, single=False)
     scale = (width - left - room - 10) / ((high - low) or 1.0)
     place = lambda v: left + 4 + scale * (min(max(v, low), high) - low)  # noqa: E731
     body, end = "", width - room
