@@ -24,7 +24,7 @@ _HOME = {
     "mltoolkit.modeling.imbalance": ["ImbalanceStudy", "compare_imbalance"],
     "mltoolkit.modeling.locked": ["TestOutcome", "open_test"],
     "mltoolkit.modeling.bands": ["Band"],
-    "mltoolkit.modeling.decision": ["CostTable", "Decision", "decide"],
+    "mltoolkit.modeling.decision": ["CostTable", "Decision", "decide", "evaluate_at"],
     "mltoolkit.modeling.calibration_check": ["CalibrationCheck", "check_calibration"],
     "mltoolkit.modeling.calibration_comparison": ["CalibrationComparison", "compare_calibration"],
     "mltoolkit.modeling.conformal": ["Conformal", "conformal"],
@@ -50,6 +50,7 @@ _HOME = {
     "mltoolkit.widgets.validation_lab": ["ValidationLab"],
     "mltoolkit.widgets.imbalance_lab": ["ImbalanceLab"],
     "mltoolkit.widgets.tuning_lab": ["TuningLab"],
+    "mltoolkit.widgets.decision_lab": ["DecisionLab"],
     "mltoolkit.widgets.lab": ["Lab"],
 }
 _WHERE = {name: module for module, names in _HOME.items() for name in names}

@@ -403,9 +403,10 @@ def figure_pairs(lab, row):
     pairs += [("iterations (median)", known("n_iter", "{:.0f}".format)), ("worker", "/".join(str(row.get("worker") or "").split("/")[:2]))]
     return [(term, value) for term, value in pairs if value not in ("", "nan", "None")]
 
-# %% ../../nbs/70_widgets/56_tuning_view.ipynb #553bd301
+# %% ../../nbs/70_widgets/56_tuning_view.ipynb #d973902c
 _FOLDS = [Column(name="fold", label="fold"), Column(name="loss", label="loss", numeric=True),
-          Column(name="leader", label="leader so far", numeric=True), Column(name="gap", label="gap so far ± s.e.", numeric=True)]  # fmt: skip
+          Column(name="leader", label="leader so far", numeric=True),
+          Column(name="gap", label="gap so far ± s.e.", numeric=True)]  # fmt: skip
 
 
 def folds_of_trial(lab, row):
