@@ -59,7 +59,7 @@ def _importance_row(row, names, tops, notes):
         out[name] = figures | {f"{k}_share": min(1.6, max(0.0, v / tops[name])) for k, v in figures.items() if math.isfinite(v)}
     return out
 
-# %% ../../nbs/60_plots/44_explanation_curves.ipynb #9b07a498
+# %% ../../nbs/60_plots/44_explanation_curves.ipynb #c9fe18b7
 def waterfall_steps(reasons, row=0, *, most=9):
     """(steps, start, end) of one row. A step is a dict: `label`, `value` (text), `points`, `start`, `end`.
 
@@ -68,14 +68,15 @@ def waterfall_steps(reasons, row=0, *, most=9):
     """
     table, start, end = _row_of(reasons, row)
     table = table.sort_values("points", key=abs, ascending=False, kind="stable")
-    shown, at, steps = table.head(most if len(table) > most + 1 else most + 1), start, []
+    told = int((table["points"].abs() >= 0.004 * max(table["points"].abs().max(), 1e-300)).sum()) if len(table) else 0
+    shown, at, steps = table.head(min(told, most if len(table) > most + 1 else most + 1)), start, []
     for part in shown.itertuples():
         steps.append({"label": str(part.column), "value": str(part.value), "points": float(part.points), "start": at})
         at += float(part.points)
         steps[-1]["end"] = at
     rest = len(table) - len(shown)
     if rest:
-        steps.append({"label": f"{rest} other columns", "value": "", "points": end - at, "start": at, "end": end})
+        steps.append({"label": f"{rest} other column{'' if rest == 1 else 's'}", "value": "", "points": end - at, "start": at, "end": end})
     return steps, start, end
 
 
@@ -179,13 +180,18 @@ def _part(table, column, class_):
     table = table[table["column"] == column]
     return table[table["class"] == class_] if class_ is not None and "class" in table else table
 
-# %% ../../nbs/60_plots/44_explanation_curves.ipynb #f023662a
+# %% ../../nbs/60_plots/44_explanation_curves.ipynb #cff33dd6
 _FORMS = {
     "Cohorts": ("predictions", "cohort", "difference", "lower", "upper", "differs", "n"),
-    "Interactions": ("table", None, "strength", "lower", "upper", None, None),
+    "Interactions": ("table", None, "strength", "lower", "upper", "verdict", None),
     "ErrorSlices": ("table", "slice", "difference", "difference_lower", "difference_upper", "confirmed", "rows"),
     "OverTime": ("table", "slice", "score", "lower", "upper", None, "rows"),
 }
+
+
+def _clear(row, name):
+    "Whether a line is more than chance; lines of a kind without such a word count as clear."
+    return True if name is None else row[name] == "helps" if name == "verdict" else bool(row[name])
 
 
 def interval_rows(result, *, most=12, class_=None):
@@ -200,6 +206,6 @@ def interval_rows(result, *, most=12, class_=None):
     names = [f"{a} x {b}" for a, b in zip(table["a"], table["b"])] if label is None else [str(v) for v in table[label]]
     lower, upper = (c if c in table else f"score_{c}" for c in (lower, upper))
     rows = [{"label": name, "value": float(r[value]), "lower": float(r[lower]), "upper": float(r[upper]),
-             "clear": bool(r[clear]) if clear else True, "n": int(r[n]) if n else None}
+             "clear": _clear(r, clear), "n": int(r[n]) if n else None}
             for name, r in zip(names, table.to_dict("records"))]  # fmt: skip
     return [r for r in rows if math.isfinite(r["value"])][:most]

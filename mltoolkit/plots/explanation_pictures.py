@@ -19,7 +19,7 @@ from .svg import _cut, _dot, _line, _n, _Plane, _rect, short, text
 # %% auto #0
 __all__ = ['importance_picture', 'waterfall_picture', 'summary_picture', 'effect_picture', 'intervals_picture']
 
-# %% ../../nbs/60_plots/46_explanation_pictures.ipynb #051d4702
+# %% ../../nbs/60_plots/46_explanation_pictures.ipynb #560e2620
 _LEGEND = {"attribution": "used: mean size of its contributions", "importance": "needed: loss when it is shuffled"}
 _TONES = {"attribution": "accent", "importance": "bar"}
 
@@ -33,7 +33,7 @@ def importance_picture(explanation, *, most=12, width=560, title="What the model
     scale, body = (width - left - 26), ""
     for i, row in enumerate(rows):
         y = i * high + 4
-        body += _label(left - 8, y + high / 2, row["column"], int(left / 6.4))
+        body += _label(left - 8, y + high / 2, row["column"], int(left / 7))
         for k, name in enumerate(names):
             body += _measure(row[name], name, left, y + 2 + 9 * k, scale / 1.12)
         body += _sign(width - 12, y + high / 2, row["note"]) if row["note"] else ""
@@ -89,14 +89,14 @@ def waterfall_picture(reasons, row=0, *, most=9, width=620, unit=None, title="Wh
     body += text(place(end), bottom + 17, words, tone="ink", anchor=_side(place(end), left, width), size=12, weight=600)
     return svg.svg(body, width=width, height=bottom + 22, title=title, fluid=True)
 
-# %% ../../nbs/60_plots/46_explanation_pictures.ipynb #19ba97c0
+# %% ../../nbs/60_plots/46_explanation_pictures.ipynb #9d5bff1b
 def _step(step, i, y, high, left, place, unit, width):
     "One step: its name and value, its bar, its points."
     name = step["label"] + (f" = {step['value']}" if step["value"] else "")
     x, end = place(step["start"]), place(step["end"])
     tone = "dim" if not step["value"] else "warn" if step["points"] > 0 else "accent"
-    body = _label(left - 8, y + high / 2, name, int(left / 6.4), tone="ink" if step["value"] else "dim")
-    said = f"{step['points']:+.1f}" if unit.strip() == "%" else f"{step['points']:+.3g}"
+    body = _label(left - 8, y + high / 2, name, int(left / 7), tone="ink" if step["value"] else "dim")
+    said = (f"{step['points']:+.1f}" if unit.strip() == "%" else f"{step['points']:+.3g}").replace("-", "−")
     body += _rect(min(x, end), y + 5, max(1.5, abs(end - x)), high - 10, tone, radius=1.5, tip=f"{name}: {said}{unit and ' points'}")
     body += _line(end, y + 5, end, y + high + 5, "dim", dash="2 3") if i >= 0 else ""
     right = max(x, end) + 5
@@ -111,7 +111,7 @@ def _side(x, left, width):
 def _number(value):
     return f"{value:.1f}" if 1 <= abs(value) < 1000 else f"{value:.3g}"
 
-# %% ../../nbs/60_plots/46_explanation_pictures.ipynb #dd801984
+# %% ../../nbs/60_plots/46_explanation_pictures.ipynb #518bedd0
 def summary_picture(explanation, *, most=10, most_points=250, width=560, row=30, class_=None, title="Contributions of every row"):
     "One strip a column with a point for each explained row; the tone tells low from high values."
     strips = curves.strip_rows(explanation, most=most, most_points=most_points, class_=class_)
@@ -120,7 +120,7 @@ def summary_picture(explanation, *, most=10, most_points=250, width=560, row=30,
     body = _line(middle, 0, middle, row * len(strips), "dim")
     for i, strip in enumerate(strips):
         y = i * row + row / 2
-        body += _label(left - 8, y, strip["column"], int(left / 6.4)) + _line(left, y + row / 2, width - 6, y + row / 2, "line")
+        body += _label(left - 8, y, strip["column"], int(left / 7)) + _line(left, y + row / 2, width - 6, y + row / 2, "line")
         body += "".join(_point(middle + scale * x, y + lift * (row / 2 - 4), rank, f"{strip['column']} = {t}: {x:+.3g}")
                         for x, lift, rank, t in zip(strip["x"], strip["lift"], strip["rank"], strip["text"]))  # fmt: skip
     bottom, unit = row * len(strips), {"probability": "percentage points"}.get(explanation.output, explanation.output)
@@ -140,7 +140,7 @@ def _point(x, y, rank, tip):
     shape = f'<circle cx="{_n(x)}" cy="{_n(y)}" r="2.6" fill="{color(tone)}" opacity="{solid:.2f}"'
     return f"{shape}><title>{html.escape(tip)}</title></circle>" if tip else shape + "/>"
 
-# %% ../../nbs/60_plots/46_explanation_pictures.ipynb #9a2caa17
+# %% ../../nbs/60_plots/46_explanation_pictures.ipynb #0bf1ba33
 def effect_picture(effects, column, *, class_=None, width=560, height=280, title=""):
     "The effect of one column: curve or points with intervals, single rows, and the density of the data below."
     line = curves.effect_line(effects, column, class_=class_)
@@ -152,11 +152,11 @@ def effect_picture(effects, column, *, class_=None, width=560, height=280, title
 
 
 def _limits(line, *, single=True):
-    "The range of the curve with its interval; `single`: widened to the middle nine tenths of the single rows."
+    "The range of the curve with its interval; `single`: widened to the middle 98 % of the single rows."
     values = [v for c in ("value", "lower", "upper") for t in (line["points"], line["missing"]) for v in t[c] if math.isfinite(v)]
     if single and line["ice"]:
         every = np.concatenate(line["ice"])
-        values += list(np.nanquantile(every, [0.05, 0.95]))
+        values += list(np.nanquantile(every, [0.01, 0.99]))
     low, high = min(values), max(values)
     return low - 0.05 * (high - low), high + 0.05 * (high - low)
 
@@ -202,7 +202,7 @@ def _single_rows(plane, x, ice, n_points):
 def _tip(row):
     return f"{row.at}: {row.value:.3g} ({row.lower:.3g} to {row.upper:.3g}), {row.n:,} rows"
 
-# %% ../../nbs/60_plots/46_explanation_pictures.ipynb #97eaf9aa
+# %% ../../nbs/60_plots/46_explanation_pictures.ipynb #63f22304
 def _density(plane, density, height):
     "Bars below the axis: the share of rows."
     if not len(density):
@@ -235,7 +235,7 @@ def _levels(line, column, width, height, title, *, most=14, row=23):
     body, end = "", width - room
     for i, r in enumerate(points.itertuples()):
         y = i * row + row / 2 + 16
-        body += _label(left - 8, y, r.at, int(left / 6.4)) + _line(left, y, end, y, "line")
+        body += _label(left - 8, y, r.at, int(left / 7)) + _line(left, y, end, y, "line")
         body += _line(place(r.lower), y, max(place(r.upper), place(r.lower) + 1), y, "accent", width=3 if r.supported else 1.2)
         body += _dot(place(r.value), y, "accent", tip=_tip(r)) + text(width, y + 4, f"{r.n:,} rows", anchor="end")
     bottom = len(points) * row + 16
@@ -245,7 +245,7 @@ def _levels(line, column, width, height, title, *, most=14, row=23):
     body += text(0, bottom + 14, f"{hidden} more levels") if hidden else ""
     return svg.svg(body, width=width, height=bottom + 20, title=title, fluid=True)
 
-# %% ../../nbs/60_plots/46_explanation_pictures.ipynb #055cbf0e
+# %% ../../nbs/60_plots/46_explanation_pictures.ipynb #7880c541
 def intervals_picture(result, *, most=12, class_=None, mark=0.0, scale=1.0, x_label="", width=560, row=24, title="Differences"):
     "Lines with intervals of a result that `interval_rows` knows; `mark`: the value to compare with, None for none."
     rows = curves.interval_rows(result, most=most, class_=class_)
@@ -262,7 +262,7 @@ def intervals_picture(result, *, most=12, class_=None, mark=0.0, scale=1.0, x_la
         y, tone = i * row + row / 2, "accent" if r["clear"] else "dim"
         value, lower, upper = (scale * r[k] for k in ("value", "lower", "upper"))
         tip = f"{r['label']}: {value:.3g} ({lower:.3g} to {upper:.3g})"
-        body += _label(left - 8, y, r["label"], int(left / 6.4))
+        body += _label(left - 8, y, r["label"], int(left / 7))
         if math.isfinite(lower) and math.isfinite(upper):
             body += _line(place(lower), y, max(place(upper), place(lower) + 1), y, tone, width=3)
         body += _dot(place(value), y, tone, tip=tip)

@@ -648,7 +648,7 @@ def _judged_code(self: ExplainLab):
         return f"judged = out_of_fold({self.kind}{which})", "data"
     return "judged = judged_rows(model, rows)", "rows"
 
-# %% ../../nbs/70_widgets/65_explain_lab.ipynb #c7997113
+# %% ../../nbs/70_widgets/65_explain_lab.ipynb #1e55a69d
 @patch(as_prop=True)
 def row_place(self: ExplainLab):
     "The place of the chosen row among the explained ones; None without one."
@@ -687,6 +687,20 @@ def outcome_words(self: ExplainLab, place):
     if not self.ready.known[place]:
         return ""
     return value_text(self.ready.frame[self.data.target].iloc[place])
+
+
+@patch(as_prop=True)
+def target_name(self: ExplainLab):
+    "The name of the target; a word where there is none."
+    return str(self.data.target) if self.data is not None and self.data.target is not None else "outcome"
+
+
+@patch(as_prop=True)
+def similar_places(self: ExplainLab):
+    "Places of the rows that are like the chosen one."
+    result = self.parts["similar"].result
+    others = np.flatnonzero((self.ready.positions != self.controls["row"].value) & self.ready.known)
+    return [] if result is None else [int(others[int(i)]) for i in result.table["reference_row"].head(5)]
 
 
 @patch(as_prop=True)
