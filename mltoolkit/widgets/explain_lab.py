@@ -186,7 +186,7 @@ def chosen_class(self: ExplainLab):
     classes = self.ready.explainer.classes
     return classes[min(self.controls["class"].value, len(classes) - 1)] if classes else None
 
-# %% ../../nbs/70_widgets/65_explain_lab.ipynb #543b429a
+# %% ../../nbs/70_widgets/65_explain_lab.ipynb #40c7f45e
 @patch
 def prepare(self: ExplainLab, value=None):
     "Get the model ready, in the background."
@@ -212,7 +212,7 @@ def _prepare(self: ExplainLab, progress, cancel):
     cancel.check()
     progress(0.6, "Reading the model")
     rows = self.data.take(positions)
-    explainer = Explainer(model, rows, **self.options)
+    explainer = Explainer(model, rows, **self.options, **self._labels(model))
     progress(0.8, "Predicting the rows")
     prediction = predicted(model, rows)
     known = np.asarray(rows.is_known) if rows.target is not None else np.zeros(len(rows), dtype=bool)
@@ -222,6 +222,13 @@ def _prepare(self: ExplainLab, progress, cancel):
     return SimpleNamespace(model=model, positions=np.asarray(positions), rows=rows, frame=rows.frame, explainer=explainer, told=told,
                            prediction=prediction, errors=errors, any_known=bool(known.any()), known=known,
                            places={int(p): i for i, p in enumerate(positions)})  # fmt: skip
+
+
+@patch
+def _labels(self: ExplainLab, model):
+    "The labels of a model that was fitted on numbers of classes, as a keyword."
+    known, classes = getattr(model, "classes_", ()), tuple(self.data.classes) if self.data.task == "multiclass" else ()
+    return {"classes": classes} if classes and len(classes) == len(known) and list(known) == list(range(len(known))) else {}
 
 
 @patch
@@ -477,7 +484,7 @@ def _work_whatif(self: ExplainLab, progress, cancel):
 def _code_whatif(self: ExplainLab):
     return f"mlt.reason_codes(explainer, {self._row_code(self.controls['edits'].value)}, {_keywords(_ALL)})"
 
-# %% ../../nbs/70_widgets/65_explain_lab.ipynb #e04fcdae
+# %% ../../nbs/70_widgets/65_explain_lab.ipynb #2da89d2d
 @patch
 def _key_similar(self: ExplainLab):
     return self.controls["row"].value
@@ -497,7 +504,8 @@ def _work_similar(self: ExplainLab, progress, cancel):
 def _goal(self: ExplainLab):
     "{'below' or 'above': level} for the search of a change, or {'label': class}."
     if self.task == "multiclass":
-        return {"label": self.chosen_class}
+        label = self.ready.model.classes_[min(self.controls["class"].value, len(self.ready.model.classes_) - 1)]
+        return {"label": label.item() if hasattr(label, "item") else label}
     level, place = self.goal, self.row_place
     if level is None:
         level = float(f"{np.median(self.ready.prediction):.2g}")
@@ -515,14 +523,15 @@ def _work_counterfactual(self: ExplainLab, progress, cancel):
     from mltoolkit.explainability.counterfactuals import counterfactuals
 
     able = list(self.controls["actionable"].value)
-    return counterfactuals(self.ready.model, self._row_frame(), reference=self.ready.rows, actionable=able, **self._goal(),
-                           progress=progress, cancel=cancel)  # fmt: skip
+    return counterfactuals(self.ready.model, self.data, self.controls["row"].value, reference=self.ready.rows, actionable=able,
+                           **self._goal(), progress=progress, cancel=cancel)  # fmt: skip
 
 
 @patch
 def _code_counterfactual(self: ExplainLab):
     able = list(self.controls["actionable"].value)
-    return f"mlt.counterfactuals(model, {self._row_code()}, reference=rows, actionable={able!r}, {_keywords(self._goal())})"
+    row = self.controls["row"].value
+    return f"mlt.counterfactuals(model, data, {row}, reference=rows, actionable={able!r}, {_keywords(self._goal())})"
 
 # %% ../../nbs/70_widgets/65_explain_lab.ipynb #2888fc45
 @patch
@@ -648,7 +657,7 @@ def _judged_code(self: ExplainLab):
         return f"judged = out_of_fold({self.kind}{which})", "data"
     return "judged = judged_rows(model, rows)", "rows"
 
-# %% ../../nbs/70_widgets/65_explain_lab.ipynb #1e55a69d
+# %% ../../nbs/70_widgets/65_explain_lab.ipynb #587f365c
 @patch(as_prop=True)
 def row_place(self: ExplainLab):
     "The place of the chosen row among the explained ones; None without one."
@@ -677,7 +686,7 @@ def told(self: ExplainLab, place):
 def _level_words(self: ExplainLab, value):
     if np.ndim(value):
         best = int(np.argmax(value))
-        return f"{self.ready.explainer.classes[best]} ({level_text(float(value[best]), 'probability')})"
+        return f"{(self.data.classes or self.ready.explainer.classes)[best]} ({level_text(float(value[best]), 'probability')})"
     return level_text(float(value), "value" if self.task == "regression" else "probability")
 
 
@@ -917,7 +926,7 @@ def open_tab(lab, name):
     lab.tab = name if name in dict(view.TABS) else "global"
     lab.look()
 
-# %% ../../nbs/70_widgets/65_explain_lab.ipynb #490eeb51
+# %% ../../nbs/70_widgets/65_explain_lab.ipynb #043c1b02
 @patch(as_prop=True)
 def setup_code(self: ExplainLab):
     "The statements that make `model`, `rows` and `explainer`."
@@ -939,6 +948,7 @@ def setup_code(self: ExplainLab):
                   "model, rows = held.model, data.take(held.rows)  # fitted without the last fold, explained on it"]  # fmt: skip
     first = {"output": "auto", "n_background": 100, "random_state": 0}
     changed = "".join(f", {k}={v!r}" for k, v in self.options.items() if v != first[k])
+    changed += ", classes=data.classes" if self.ready is not None and self._labels(self.ready.model) else ""
     lines.append(f"explainer = mlt.Explainer(model, rows{changed})")
     if "pd." in self.all_code:
         lines.insert(0, "import pandas as pd")

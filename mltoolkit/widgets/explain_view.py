@@ -68,7 +68,7 @@ def lab_foot(lab):
         return progress(part.job.share if part.job else 0, "Stopped", state="cancelled", what="Explaining")
     return tag("span", f"Answered in {time_text(part.seconds)}. Intervals are 95 %.") if part.result is not None else tag("span", "")
 
-# %% ../../nbs/70_widgets/64_explain_view.ipynb #c626b47c
+# %% ../../nbs/70_widgets/64_explain_view.ipynb #776ec20c
 def framed(part, show, *, idle="", working="This takes a few seconds. It can be stopped.", press=None):
     "The panel of a part: `show(result)` when there is one, and the words for every other state around or instead of it."
     parts = []
@@ -81,14 +81,22 @@ def framed(part, show, *, idle="", working="This takes a few seconds. It can be 
         parts.append(notice("Out of date.", "Settings have changed since.", "warn"))
     if part.result is not None:
         old = part.stale or part.running
-        return tag("div", *parts, tag("div", show(part.result), class_="mlt-stale" if old else None), class_="mlt-stack")
+        return tag("div", *parts, tag("div", _shown(show, part.result), class_="mlt-stale" if old else None), class_="mlt-stack")
     if part.running:
         parts.append(empty_state("Working on it", working))
     elif not parts:
         parts.append(empty_state("Not looked at yet", idle, *([press] if press else [])))
     return tag("div", *parts, class_="mlt-stack")
 
-# %% ../../nbs/70_widgets/64_explain_view.ipynb #44323589
+# %% ../../nbs/70_widgets/64_explain_view.ipynb #f52243b9
+def _shown(show, result):
+    "What `show` makes of a result; a panel with the reason where a picture cannot be drawn of it."
+    try:
+        return show(result)
+    except InputError as error:
+        return error_panel(error, title="This cannot be shown")
+
+
 def waiting_html(lab):
     "What is shown before the model is prepared."
     part = lab.parts["prepare"]
