@@ -42,7 +42,7 @@ def importance_picture(explanation, *, most=12, width=560, title="What the model
         body += _rect(left, bottom + 4 + 16 * k, 14, 7, _TONES[name]) + text(left + 20, bottom + 11 + 16 * k, _LEGEND[name])
     return svg.svg(body, width=width, height=bottom + 4 + 16 * len(names), title=title, fluid=True)
 
-# %% ../../nbs/60_plots/46_explanation_pictures.ipynb #8ee0f331
+# %% ../../nbs/60_plots/46_explanation_pictures.ipynb #4be864a7
 def _measure(figures, name, left, y, scale):
     "One bar with its interval."
     if "value_share" not in figures:
@@ -57,9 +57,9 @@ def _measure(figures, name, left, y, scale):
     return body + _line(low, y + 3.5, max(high, low + 1), y + 3.5, "ink", width=1.2)
 
 
-def _label(x, y, words, most, *, tone="ink", anchor="end"):
+def _label(x, y, words, most, *, tone="ink", anchor="end", tip=None):
     "A name that may be long: cut, with the whole of it in the tooltip."
-    shown, tip = _cut(words, most), html.escape(str(words), quote=True)
+    shown, tip = _cut(words, most), html.escape(str(words if tip is None else tip), quote=True)
     return f"<g><title>{tip}</title>{text(x, y + 4, shown, tone=tone, size=12, anchor=anchor)}</g>"
 
 
@@ -89,13 +89,15 @@ def waterfall_picture(reasons, row=0, *, most=9, width=620, unit=None, title="Wh
     body += text(place(end), bottom + 17, words, tone="ink", anchor=_side(place(end), left, width), size=12, weight=600)
     return svg.svg(body, width=width, height=bottom + 22, title=title, fluid=True)
 
-# %% ../../nbs/60_plots/46_explanation_pictures.ipynb #9d5bff1b
+# %% ../../nbs/60_plots/46_explanation_pictures.ipynb #080fdd78
 def _step(step, i, y, high, left, place, unit, width):
     "One step: its name and value, its bar, its points."
     name = step["label"] + (f" = {step['value']}" if step["value"] else "")
+    value = _cut(step["value"], 16)
+    short_name = _cut(step["label"], max(8, int(left / 7) - len(value) - 3)) + (f" = {value}" if value else "")
     x, end = place(step["start"]), place(step["end"])
     tone = "dim" if not step["value"] else "warn" if step["points"] > 0 else "accent"
-    body = _label(left - 8, y + high / 2, name, int(left / 7), tone="ink" if step["value"] else "dim")
+    body = _label(left - 8, y + high / 2, short_name, 99, tone="ink" if step["value"] else "dim", tip=name)
     said = (f"{step['points']:+.1f}" if unit.strip() == "%" else f"{step['points']:+.3g}").replace("-", "−")
     body += _rect(min(x, end), y + 5, max(1.5, abs(end - x)), high - 10, tone, radius=1.5, tip=f"{name}: {said}{unit and ' points'}")
     body += _line(end, y + 5, end, y + high + 5, "dim", dash="2 3") if i >= 0 else ""

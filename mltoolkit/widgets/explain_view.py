@@ -260,7 +260,7 @@ def _whatif(lab, result):
     picture = pictures.waterfall_picture(result, 0, most=8, width=560, title="Why, after the changes")
     return tag("div", tag("div", said, class_="mlt-answer"), odd, tag("div", Markup(picture), class_="mlt-explained"))
 
-# %% ../../nbs/70_widgets/64_explain_view.ipynb #39797ddf
+# %% ../../nbs/70_widgets/64_explain_view.ipynb #50e0e46b
 _CHANGES = [Column(name="change", label="change", wrap=True), Column(name="after", label="then predicted", numeric=True),
             Column(name="usual", label="as usual as", numeric=True, hide="middle")]  # fmt: skip
 
@@ -271,6 +271,9 @@ def counterfactual_html(lab):
     more = [c for c in lab.ready.explainer.columns if c not in able]
     add = select("Can be changed", "actionable-add", [(None, "add a column"), *[(c, c) for c in more]], None)
     goal = text_field(lab.goal_label, "goal", lab.goal_text, placeholder=lab.goal_placeholder, error=lab.field_errors.get("goal", ""))
+    if lab.task == "multiclass":
+        classes = [(str(i), str(c)) for i, c in enumerate(lab.ready.explainer.classes)]
+        goal = select("should be", "class", classes, str(lab.controls["class"].value))
     held = [button(f"{c} ×", "actionable-remove", c, kind="quiet", title=f"{c}: take it out") for c in able]
     press = button("What would have to change?", "counterfactual", kind="primary" if able else "plain",
                    disabled=False if able else "Say first which columns somebody can change.")  # fmt: skip
