@@ -15,7 +15,8 @@ from ..core import InputError, Result, RunError
 
 # %% auto #0
 __all__ = ['count', 'share', 'of_100', 'money', 'between', 'known', 'listed', 'day', 'minute', 'lasted', 'plain', 'SavedRun',
-           'estimate', 'tested', 'days', 'importances', 'Story', 'answer', 'story', 'example_run']
+           'estimate', 'tested', 'days', 'price_list', 'conditions', 'importances', 'Story', 'answer', 'story',
+           'example_run']
 
 # %% ../../nbs/80_apps/00_story.ipynb #19f351dd
 def count(value):
@@ -141,12 +142,12 @@ def _cells(column):
         return [levels[code] if code >= 0 else None for code in column["v"]]
     return plain(column["v"])
 
-# %% ../../nbs/80_apps/00_story.ipynb #801e4d77
+# %% ../../nbs/80_apps/00_story.ipynb #c1105b12
 class SavedRun:
-    "A run folder opened for reading. `run` is a Run, or the path of its folder."
+    "A run folder opened for reading. `run` is a Run, or the path of its folder. Without `heavy`, pictures are read and not drawn."
 
-    def __init__(self, run):
-        self.path = Path(getattr(run, "path", run))
+    def __init__(self, run, *, heavy=True):
+        self.path, self.heavy = Path(getattr(run, "path", run)), heavy
         if not self.path.is_dir():
             raise InputError(
                 "a run is a folder that exists", got=f"no folder {self.path}", fix="`mltoolkit runs` lists the runs there are."
@@ -172,6 +173,16 @@ class SavedRun:
         if name not in self._results:
             self._results[name] = plain(self._json(f"results/{name}.json") or {})
         return self._results[name]
+
+    @property
+    def told(self):
+        "Sentences that the stages kept for the pages: name -> text or list of texts. Empty for runs of earlier versions."
+        return self._json("told.json")
+
+    @property
+    def drawings(self):
+        "Pictures that the report stage kept for the app: name -> list of dicts."
+        return self._json("drawings.json")
 
     @property
     def comparison(self):
@@ -222,7 +233,7 @@ def days(row):
     "The first and last day of a fold, by the clock of the time column; two empty texts where it has no times."
     return tuple(day(_moment(row[end])) if row.get(end) else "" for end in ("from", "to"))
 
-# %% ../../nbs/80_apps/00_story.ipynb #5a469155
+# %% ../../nbs/80_apps/00_story.ipynb #f00ebca1
 def _answer(saved):
     outcome, locked = tested(saved)
     if not outcome:
@@ -234,43 +245,80 @@ def _answer(saved):
     alarm, caught, right = (estimate(outcome, name) for name in ("alarm_rate", "recall", "precision"))
     first = f"{where}, it raises an alarm for {_of(alarm, share)} of them and catches {_of(caught, of_100)} {positive} {unit}."
     if not outcome.get("alarms"):
-        return [f"{where}, it raises no alarm: at these prices no alarm pays.", *_cost(saved, outcome)]
+        limited = known((saved.recipe.get("costs") or {}).get("capacity"))
+        why = "no row reaches the threshold" if limited else "at these prices no alarm pays"
+        return [f"{where}, it raises no alarm: {why}.", *_cost(saved, outcome)]
     base = outcome["positives"] / outcome["rows"] if outcome.get("positives") and outcome.get("rows") else None
     second = f"Of its alarms, {_of(right, of_100)} are right"
     second += f"; alarms raised at random would be right for {of_100(base)}." if base else "."
     return [first, second, *_cost(saved, outcome)]
 
-# %% ../../nbs/80_apps/00_story.ipynb #c836d9e3
+# %% ../../nbs/80_apps/00_story.ipynb #08afb48a
+_PRICES = {"fn": "a miss is taken to cost {}", "fp": "a false alarm {}", "review": "a look at any alarm {}",
+           "benefit_tp": "an alarm that is right to earn {}", "benefit_tn": "silence for a {other} to earn {}"}  # fmt: skip
+
+
+def price_list(costs, positive="positive"):
+    "The prices of a recipe's costs as a sentence; those that are zero are left out."
+    currency, other = costs.get("currency") or "", f"row that is not {positive}"
+    shown = {name: costs.get(name, 1 if name in ("fp", "fn") else 0) or 0 for name in _PRICES}
+    shown = {name: price for name, price in shown.items() if price or name in ("fp", "fn")}
+    told = [_PRICES[name].format(money(price, currency), other=other) for name, price in shown.items()]
+    text = listed(told)
+    return text[:1].upper() + text[1:] + "."
+
+
+def conditions(saved):
+    "What else the threshold has to respect, as sentences: the capacity, the share of positives in use."
+    costs, unit, positive = saved.recipe.get("costs") or {}, saved.word("unit", "rows"), saved.word("positive", "positive")
+    told = []
+    if known(costs.get("capacity")):
+        keep, period = costs.get("keep", 1), costs.get("period") or "day"
+        often = f"on every {period}" if keep == 1 else f"on {share(keep)} of the {period}s"
+        told.append(f"The threshold keeps to {count(costs['capacity'])} alarms a {period} {often} seen in cross-validation.")
+    if known(costs.get("prevalence")):
+        told.append(f"Costs are counted as if {share(costs['prevalence'])} of the {unit} were {positive}, as expected in use.")
+    return told
+
+# %% ../../nbs/80_apps/00_story.ipynb #f25cde89
+def _bill(value, currency=""):
+    return f"costs {money(value, currency)}" if value >= 0 else f"earns {money(-value, currency)}"
+
+
 def _cost(saved, outcome):
     costs = saved.recipe.get("costs") or {}
-    fp, fn, currency = costs.get("fp", 1), costs.get("fn", 1), costs.get("currency") or ""
+    currency, positive = costs.get("currency") or "", saved.word("positive", "positive")
     saving, lower, upper = estimate(outcome, "saving")
     cost, nothing = outcome.get("cost"), outcome.get("cost_of_nothing")
     if not (known(cost) and known(nothing)):
         return []
-    price = f"A miss is taken to cost {money(fn, currency)} and a false alarm {money(fp, currency)}."
     ends = between(lower, upper, scale=1)
     ends = f" ({ends})" if ends else ""
     told = f"At these prices its mistakes cost {money(cost, currency)}, against {money(nothing, currency)} for raising no alarm"
+    if any(costs.get(name) for name in ("review", "benefit_tp", "benefit_tn")):
+        told = f"At these prices its use {_bill(cost, currency)}, while raising no alarm {_bill(nothing, currency)}"
     if known(lower) and lower <= 0:
         told += f": whether that saves anything the data cannot tell, the difference is {money(saving)}{ends}."
     else:
-        told += f": it saves {money(saving, currency)}{ends}, {share(saving / nothing) if nothing else '–'} of that cost."
-    return [price, told, *_alarm_for_all(outcome, fp, currency)]
+        told += f": it saves {money(saving, currency)}{ends}" + (f", {share(saving / nothing)} of that cost." if nothing > 0 else ".")
+    return [price_list(costs, positive), *conditions(saved), told, *_alarm_for_all(outcome, costs, currency)]
 
-
-def _alarm_for_all(outcome, fp, currency):
+# %% ../../nbs/80_apps/00_story.ipynb #bb10a8a2
+def _alarm_for_all(outcome, costs, currency):
     n, positives, cost = outcome.get("rows"), outcome.get("positives"), outcome["cost"]
     if not (n and known(positives)):
         return []
-    everyone = (n - positives) * fp
+    positives = n * costs["prevalence"] if known(costs.get("prevalence")) else positives
+    everyone = (n - positives) * costs.get("fp", 1) + n * (costs.get("review") or 0) - positives * (costs.get("benefit_tp") or 0)
+    told = f"An alarm for every one would {_bill(everyone, currency).replace('costs', 'cost', 1).replace('earns', 'earn', 1)}"
+    if known(costs.get("capacity")):
+        return [f"{told}, which no capacity would allow."]
     if everyone <= cost:
-        return [
-            f"An alarm for every one would cost {money(everyone, currency)}, which is no more: at these prices the model is not needed."
-        ]
-    return [f"An alarm for every one would cost {money(everyone, currency)}."]
+        return [f"{told}, which is no more: at these prices the model is not needed." if everyone >= 0 else
+                f"{told}, which is no less: at these prices the model is not needed."]  # fmt: skip
+    return [f"{told}."]
 
-# %% ../../nbs/80_apps/00_story.ipynb #a7c56ea8
+# %% ../../nbs/80_apps/00_story.ipynb #483c282f
 def _figures(saved):
     outcome, locked = tested(saved)
     if not outcome:
@@ -293,7 +341,7 @@ def _figures(saved):
 def _saving_figure(saved, outcome):
     saving, lower, upper = estimate(outcome, "saving")
     nothing, currency = outcome.get("cost_of_nothing"), (saved.recipe.get("costs") or {}).get("currency") or ""
-    if not known(saving) or not nothing:
+    if not known(saving) or not nothing or nothing < 0:
         return []
     parts = [v / nothing if known(v) else None for v in (saving, lower, upper)]
     return [{"name": "saving", "value": parts[0], "lower": parts[1], "upper": parts[2], "text": share(parts[0]),
@@ -380,8 +428,10 @@ def _inside(label):
     "A label as it stands inside a sentence: `Gradient boosting` as `gradient boosting`, `SVM` as it is."
     return label[:1].lower() + label[1:] if label[1:2].islower() else label
 
-# %% ../../nbs/80_apps/00_story.ipynb #1d559444
+# %% ../../nbs/80_apps/00_story.ipynb #44c950e3
 def _calibrated(saved):
+    if saved.told.get("calibration"):
+        return [f"In cross-validation: {_inside(saved.told['calibration'])}"]
     rows = [r for r in saved.result("decision").get("calibration") or [] if r.get("count")]
     if not rows:
         return []
@@ -394,7 +444,7 @@ def _calibrated(saved):
     worst = max(out, key=lambda r: abs(r["mean_predicted"] - r["observed"]))
     return [told + f"; furthest where it says {share(worst['mean_predicted'])} and {share(worst['observed'])} came."]
 
-# %% ../../nbs/80_apps/00_story.ipynb #5254ce7b
+# %% ../../nbs/80_apps/00_story.ipynb #6ee26544
 def _drivers(saved):
     rows = importances(saved)
     if not rows:
@@ -404,6 +454,8 @@ def _drivers(saved):
     told = [f"The predictions lean most on {clear[0]}" + (f", then on {listed(clear[1:5])}." if len(clear) > 1 else ".")]
     if unclear:
         told.append(f"No difference could be seen for {listed(unclear)}.")
+    if saved.told.get("reasons"):
+        told.append(f"Its alarms on the test rows, told one by one. {saved.told['reasons']}")
     return [
         *told,
         "Measured by shuffling one column at a time: how much worse do the predictions become? "
@@ -415,8 +467,12 @@ def importances(saved):
     rows = [r for r in saved.result("explanation").get("importance") or [] if known(r.get("importance"))]
     return sorted(rows, key=lambda r: -r["importance"])
 
-# %% ../../nbs/80_apps/00_story.ipynb #36f65570
+# %% ../../nbs/80_apps/00_story.ipynb #2d4c2b87
 def _failures(saved):
+    return [*_slices_told(saved), *_searched_groups(saved)]
+
+
+def _slices_told(saved):
     report, unit, positive = saved.result("slices"), saved.word("unit", "rows"), saved.word("positive", "positive")
     table = {(r["column"], r["level"]): r for r in report.get("table") or []}
     if not table:
@@ -429,6 +485,15 @@ def _failures(saved):
     told = [_missed(row, unit, positive) for row in missed] + [_expected(row, unit, positive) for row in off]
     looked = listed(dict.fromkeys(str(column) for column, _ in table))
     return told or [f"None of the {len(table)} slices looked at ({looked}) does worse than chance explains."]
+
+
+def _searched_groups(saved):
+    "What the search for weak spots found, and how the sensitive groups compare."
+    told = [str(saved.told[name]) for name in ("error_slices", "fairness") if saved.told.get(name)]
+    sensitive = ((saved.recipe.get("data") or {}).get("roles") or {}).get("sensitive") or []
+    if sensitive and saved.told and not saved.told.get("fairness"):
+        told.append(f"The groups of {listed(sensitive)} were too small to be compared.")
+    return told
 
 
 def _missed(row, unit, positive):
@@ -570,25 +635,41 @@ def example_run(folder, *, rows=5000, random_state=0):
         stage.update(state="done")
     return writer.finish(0.0)
 
-# %% ../../nbs/80_apps/00_story.ipynb #aafcc65c
+# %% ../../nbs/80_apps/00_story.ipynb #b9a2ea1d
 def _example_results(results, recipe, data, cut, found, random_state):
     "The results of evaluating and explaining, by name; the opening of the test is recorded in the folder `results`."
-    from mltoolkit.core import silent
-    from mltoolkit.explainability.attribution import explain
+    from mltoolkit.core import silent, write_json
+    from mltoolkit.explainability.attribution import Explainer, explain
+    from mltoolkit.explainability.effects import effects
+    from mltoolkit.explainability.error_slices import find_slices
+    from mltoolkit.explainability.reasons import reason_codes
     from mltoolkit.explainability.slices import slices
     from mltoolkit.modeling.decision import decide, evaluate_at
     from mltoolkit.modeling.locked import LockedTest
+    from mltoolkit.modeling.persistence import input_schema, save_model
 
     y, proba, rows = found.oof["y"].to_numpy(), found.proba(), found.oof["row"].to_numpy()
     costs = {"cost_fp": recipe.costs.fp, "cost_fn": recipe.costs.fn, "random_state": random_state}
     decision, model, test = decide(y, proba, **costs), found.fit_best(data), LockedTest(data, cut)
     test.open(results / "opening.json", model_hash="example", threshold=decision.threshold)
     locked = model.predict_proba(test.X[list(found.features)])[:, 1]
-    explained = explain(model, test.data, rows=2, output="probability", n_background=20, n_repeats=2, max_rows=500, n_attribution_rows=0,
+    background = cut.development_data(data).frame[list(found.features)]
+    save_model(model, results.parent / "model" / "model.skops", schema=input_schema(background))
+    explained = explain(model, test.data, background=background, rows=2, n_background=20, n_repeats=2, max_rows=500, n_attribution_rows=200,
                         random_state=random_state, progress=silent)  # fmt: skip
+    explainer = Explainer(model, background, n_background=20, random_state=random_state)
+    explainer.background.to_parquet(results.parent / "model" / "background.parquet")
+    shown = test.data.frame[list(found.features)].iloc[explained.predictions["row"].unique()]
+    words = {"positive": recipe.positive, "threshold": decision.threshold, "progress": silent}
+    lines = reason_codes(explainer, shown, n=3, **words)
+    weak = find_slices(data.take(rows), y, proba, columns=list(found.features), random_state=random_state, progress=silent)
+    told = {"decision": decision.notes(), "cases": lines.table["text"].tolist(), "error_slices": weak.sentence}
+    write_json(results.parent / "told.json", told)
     return {
         "decision": decision, "outcome_oof": evaluate_at(y, proba, decision.threshold, **costs),
         "slices": slices(data.take(rows), y, proba, by=["carrier"], threshold=decision.threshold),
         "outcome": evaluate_at(test.data.y.to_numpy(), locked, decision.threshold, **costs), "explanation": explained,
+        "error_slices": weak, "cases": reason_codes(explainer, shown, n=99, direction="both", min_points=0, **words),
+        "effects": effects(model, test.data, ["sched_dep_time"], kind="ale", n_ice=0, progress=silent),
         "test_outcome": test.score(model, cross_validated=found, random_state=random_state),
     }  # fmt: skip

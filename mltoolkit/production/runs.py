@@ -452,13 +452,27 @@ def dataset(self: Stage):
     "The joined table with the roles of the recipe."
     return dataset_of(self.recipe, self.file("data", "table.parquet"))
 
-# %% ../../nbs/50_production/20_runs.ipynb #cacd4a9d
+# %% ../../nbs/50_production/20_runs.ipynb #60c2718d
 @patch
 def save(self: Stage, **results):
     "Keep results by name."
     self._refuse_if_finished()
     for name, result in results.items():
         result.save(self.file("results", f"{name}.json"))
+
+
+@patch
+def tell(self: Stage, **told):
+    "Keep sentences (texts, or lists of texts) by name, for the pages: a page is made without the data and the models behind them."
+    self._refuse_if_finished()
+    write_json(self.file("told.json"), _told(self.run_dir) | told)
+
+
+def _told(path):
+    try:
+        return json.loads((path / "told.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
 
 
 @patch

@@ -109,12 +109,13 @@ def score(run, data, *, reasons=3, keep=(), progress=None, cancel=None):
     return Scored(table=table, notes=checked.notes, run_id=ready.run.id, threshold=ready.threshold, actions=_counted(actions, names),
                   unit=recipe.unit, positive=recipe.positive, said=said, exact=exact)  # fmt: skip
 
-# %% ../../nbs/50_production/42_scoring.ipynb #83c020a6
+# %% ../../nbs/50_production/42_scoring.ipynb #f539ef36
 def reasons_of(ready, X, *, n=3, progress=None, cancel=None):
     "The ReasonCodes of prepared rows (a DataFrame of the model's columns), in the words of the recipe. `ready`: a RunModel."
     from mltoolkit.explainability.reasons import reason_codes
 
-    return reason_codes(ready.explainer, X, n=n, positive=ready.recipe.positive, threshold=ready.threshold,
+    phrases = {name: words for name, words in ready.recipe.explain.phrases.items() if name in ready.schema.names}
+    return reason_codes(ready.explainer, X, n=n, positive=ready.recipe.positive, threshold=ready.threshold, phrases=phrases,
                         progress=progress, cancel=cancel)  # fmt: skip
 
 # %% ../../nbs/50_production/42_scoring.ipynb #9ddc263e

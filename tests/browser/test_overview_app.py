@@ -7,7 +7,8 @@ import pytest
 from mltoolkit.apps import launcher
 from mltoolkit.apps.report import write_report
 
-SECTIONS = ["The answer", "How sure", "What drives it", "Where it fails", "What was left out", "When it was run"]
+SECTIONS = ["The answer", "How sure", "What it costs", "What drives it", "Single cases", "Where it fails", "What was left out",
+            "When it was run"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import ast
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -56,16 +57,38 @@ def test_papermill_sees_the_parameter(path):
 def test_a_run_leaves_everything(finished_run):
     folder = Path(finished_run.path)
     assert finished_run.status == "finished"
-    assert finished_run.names == ["comparison", "contract", "decision", "explanation", "joins", "leaks_report", "opening", "outcome",
-                                  "outcome_oof", "profile", "slices", "split", "test_outcome"]  # fmt: skip
+    assert finished_run.names == ["calibration", "cases", "comparison", "contract", "decision", "effects", "error_slices", "explanation", "joins",
+                                  "leaks_report", "opening", "outcome", "outcome_oof", "profile", "reasons", "slices", "split", "test_outcome"]  # fmt: skip
     for name in ("report.html", "answer.json", "recipe.yaml", "manifest.json", "data/table.parquet", "model/model.skops",
-                 "model/input_schema.json", "model/model_card.md"):  # fmt: skip
+                 "model/input_schema.json", "model/model_card.md", "model/decided.skops", "model/background.parquet", "told.json",
+                 "drawings.json"):  # fmt: skip
         assert (folder / name).stat().st_size > 100, name
     assert sorted(p.stem for p in (folder / "notebooks").iterdir()) == [p.stem for p in TEMPLATES if "tune" not in p.stem]
     assert finished_run.recipe.data.rows == 8000
     stages = finished_run.to_frame()
     assert stages["stage"].tolist() == STAGES and (stages["state"] == "done").all() and (stages["cpu_seconds"] > 0.1).all()
     assert {"recipe", "sources", "code", "environment", "data"} == set(finished_run.manifest["fingerprints"])
+
+
+def test_the_decided_model_says_what_the_decision_says(finished_run):
+    from mltoolkit.modeling.persistence import load_model
+
+    folder = Path(finished_run.path) / "model"
+    plain, decided = load_model(folder / "model.skops"), load_model(folder / "decided.skops")
+    X = pd.read_parquet(folder / "background.parquet")
+    threshold = finished_run.results("decision").threshold
+    assert decided.threshold == threshold and decided.chosen_for["cost_fn"] == 800
+    assert (decided.predict(X) == (plain.predict_proba(X)[:, 1] >= threshold)).all()
+
+
+def test_explanations_are_exact_and_told_in_points(finished_run):
+    explanation, cases, told = finished_run.results("explanation"), finished_run.results("cases"), json.loads((Path(finished_run.path) / "told.json").read_text())
+    assert explanation.exact and explanation.importance["attribution"].notna().all()
+    sums = cases.reasons.groupby("row")["points"].sum() / 100 + cases.reference[0]
+    assert np.allclose(sums, cases.table["prediction"], atol=1e-6) and len(told["cases"]) == len(cases.table) == 5
+    assert told["cases"][0].startswith("late because: ") and "slices" not in told["reasons"]
+    report = (Path(finished_run.path) / "report.html").read_text()
+    assert "The decision in money, on the locked test rows" in report and "Late because: " in report and "all others" in report
 
 
 def test_every_result_reads_back(finished_run):
