@@ -210,17 +210,8 @@ def _code_cohorts(self: ExplainState):
     more = "".join(f", {k}={v!r}" for k, v in self._cohort_rows().items())
     return f"mlt.compare_cohorts(explainer, rows, by={self.controls['by'].value!r}{more})"
 
-# %% ../../nbs/70_widgets/66_explain_calls.ipynb #549a3faa
+# %% ../../nbs/70_widgets/66_explain_calls.ipynb #88e45df6
 _CALLS = {"slices": "find_slices", "bias": "find_slices", "time": "over_time", "fairness": "fairness"}
-
-
-@patch(as_prop=True)
-def looks(self: ExplainState):
-    "What can be looked at under Where it fails."
-    out = ["slices"] + (["bias"] if self.task in ("binary", "regression", None) else [])
-    if self.data is not None:
-        out += (["time"] if self.data.time is not None else []) + (["fairness"] if self.data.sensitive else [])
-    return tuple(out)
 
 
 @patch

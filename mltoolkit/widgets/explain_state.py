@@ -82,7 +82,7 @@ def _adopt(self: ExplainState, model, data, roles):
     self.base = self.data
     self.base_recipe = self.recipe or (shipped(self.data) if self.data is not None else None)
 
-# %% ../../nbs/70_widgets/65_explain_state.ipynb #4eab4d0c
+# %% ../../nbs/70_widgets/65_explain_state.ipynb #2bce7f30
 @patch
 def _open_controls(self: ExplainState):
     columns = list(self.data.features) if self.data is not None else []
@@ -101,6 +101,20 @@ def _open_controls(self: ExplainState):
     self.controls["actionable"]._value = tuple(c for c in self._first if c in columns)
     for control in self.controls.values():
         control.observe(self._changed)
+
+
+@patch
+def _changed(self: ExplainState, control):
+    "Called after every change of a control; the lab asks for new answers here."
+
+
+@patch(as_prop=True)
+def looks(self: ExplainState):
+    "What can be looked at under Where it fails."
+    out = ["slices"] + (["bias"] if self.task in ("binary", "regression", None) else [])
+    if self.data is not None:
+        out += (["time"] if self.data.time is not None else []) + (["fairness"] if self.data.sensitive else [])
+    return tuple(out)
 
 
 @patch
