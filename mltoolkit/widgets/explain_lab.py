@@ -209,7 +209,7 @@ def goal_text(self: ExplainLab):
 def goal_placeholder(self: ExplainLab):
     return "" if self.task == "multiclass" or self.row_place is None else f"{next(iter(self._goal().values())):.3g}, the middle"
 
-# %% ../../nbs/70_widgets/67_explain_lab.ipynb #2ac187a9
+# %% ../../nbs/70_widgets/67_explain_lab.ipynb #47c4e5c9
 @patch
 def put(self: ExplainLab, name, value):
     "A value from the page: what the control refuses is kept as an error beside its field."
@@ -223,6 +223,8 @@ def put(self: ExplainLab, name, value):
 @patch
 def _changed(self: ExplainLab, control):
     self.field_errors.pop(control.name, None)
+    if control.name == "column" and control.value not in (None, *self.looked_at):
+        self.looked_at = (*self.looked_at, control.value)
     if control.name == "row":
         self.controls["edits"]._value, self._more, self.field_errors = {}, (), {}
         self.want("one")
@@ -356,7 +358,7 @@ def all_code(self: ExplainLab):
     made = [n for n in made if getattr(self, f"_key_{n}")() is not None]
     return "\n".join(f"{_NAMES[n]} = {getattr(self, f'_code_{n}')()}" for n in made)
 
-# %% ../../nbs/70_widgets/67_explain_lab.ipynb #d1cc7011
+# %% ../../nbs/70_widgets/67_explain_lab.ipynb #0f08af1b
 @patch
 def recipe_parts(self: ExplainLab):
     "Section -> values that this lab decides, as far as a recipe knows them."
@@ -365,8 +367,8 @@ def recipe_parts(self: ExplainLab):
     known = Recipe.model_fields["explain"].annotation.model_fields
     now = dict(self.base_recipe.explain.to_dict()) if self.base_recipe is not None and hasattr(self.base_recipe.explain, "to_dict") else {}
     asked = {"background": self.options["n_background"], "actionable": list(self.controls["actionable"].value)}
-    if self.parts["effects"].result is not None:
-        asked["columns"] = [self.controls["column"].value]
+    if self.looked_at:  # columns somebody chose; without them the strongest ones are drawn
+        asked["effects"] = list(self.looked_at)
     return {"explain": {**now, **{k: v for k, v in asked.items() if k in known}}}
 
 

@@ -25,7 +25,7 @@ from .lab_recipe import opened_recipe, shipped
 # %% auto #0
 __all__ = ['PARTS', 'QUICK', 'ExplainState', 'Part']
 
-# %% ../../nbs/70_widgets/65_explain_state.ipynb #b5811435
+# %% ../../nbs/70_widgets/65_explain_state.ipynb #627d5685
 class ExplainState(LabWidget):
     "The model, the rows, the controls and the parts of an `ExplainLab`; its settings are told there."
 
@@ -39,7 +39,7 @@ class ExplainState(LabWidget):
         self.locked, self.candidate, self.n_rows, self.split, self.words = locked, candidate, n_rows, split, {"unit": unit}
         self.tab, self.saving, self.field_errors, self.found_text, self.cohort, self.goal = "global", False, {}, "", "", None
         self._first = tuple([actionable] if isinstance(actionable, str) else actionable)
-        self.parts, self.ready = {name: Part() for name in PARTS}, None
+        self.parts, self.ready, self.looked_at = {name: Part() for name in PARTS}, None, ()
         self._adopt(model, data, roles)
         self._open_controls()
 
@@ -82,7 +82,7 @@ def _adopt(self: ExplainState, model, data, roles):
     self.base = self.data
     self.base_recipe = self.recipe or (shipped(self.data) if self.data is not None else None)
 
-# %% ../../nbs/70_widgets/65_explain_state.ipynb #2bce7f30
+# %% ../../nbs/70_widgets/65_explain_state.ipynb #4ee7bc97
 @patch
 def _open_controls(self: ExplainState):
     columns = list(self.data.features) if self.data is not None else []
@@ -98,7 +98,8 @@ def _open_controls(self: ExplainState):
         "class": (0, lambda value: int(value or 0)),
     }
     self.controls = {name: Control(name, first, check=check) for name, (first, check) in checks.items()}
-    self.controls["actionable"]._value = tuple(c for c in self._first if c in columns)
+    first = self._first or getattr(getattr(self.base_recipe, "explain", None), "actionable", ())
+    self.controls["actionable"]._value = tuple(c for c in first if c in columns)
     for control in self.controls.values():
         control.observe(self._changed)
 

@@ -236,7 +236,13 @@ def test_many_columns_and_long_names():
 
 
 def test_recipe_and_static_page(lab):
+    lab.handle("tab", "effects")
+    lab.handle("column", "size")
+    lab.controls["actionable"].value = ["hours"]
+    lab.wait()
     recipe = lab.to_recipe()
+    assert list(recipe.explain.effects) == ["size"] and list(recipe.explain.actionable) == ["hours"]
+    lab.handle("tab", "global")
     assert recipe.data.target.column == "late" and recipe.explain.background == 100
     page = str(lab.static_html())
     assert page.count("<tr") >= 5 and "mlt.explain(" in page and "<script" not in page and len(page) < 60_000
