@@ -129,14 +129,14 @@ class ModelExplained(Result):
         return {"name": self.name, "rows": self.rows, "strongest": self.explanation.summary()["strongest"],
                 "method": self.explanation.method, "exact": self.explanation.exact}  # fmt: skip
 
-# %% ../../nbs/80_apps/12_explain_page.ipynb #0e890c4e
+# %% ../../nbs/80_apps/12_explain_page.ipynb #1a0c05da
 def explain_subject(subject, *, rows=6, n_effects=4, n_reasons=3, max_rows=5_000, progress=silent, cancel=None):
     "The ModelExplained of a Subject. `rows`: told one by one; `n_effects`: columns whose effect is drawn."
     from mltoolkit.explainability.attribution import Explainer, explain
     from mltoolkit.explainability.effects import effects
     from mltoolkit.explainability.reasons import reason_codes
 
-    data, seed = _at_most(subject.data, max_rows), subject.random_state
+    (data, positions), seed = _at_most(subject.data, max_rows), subject.random_state
     if not len(data):
         raise InputError("a model is explained on rows", got="an empty table", fix="Pass rows.")
     explainer = Explainer(subject.model, subject.background, n_background=len(subject.background), random_state=seed)
@@ -153,15 +153,17 @@ def explain_subject(subject, *, rows=6, n_effects=4, n_reasons=3, max_rows=5_000
     columns = [name for name in explanation.importance["column"] if name in subject.features][:n_effects]
     told = _part(progress, 0.6, 0.8)
     curves = effects(subject.model, data, columns, kind="ale", n_ice=0, random_state=seed, progress=told) if columns else None
-    found = {"explanation": explanation, "cases": cases, "lines": [lines[p] for p in shown], "places": shown, "reasons": reasons}
+    found = {"explanation": explanation, "cases": cases, "lines": [lines[p] for p in shown], "reasons": reasons}
+    found["places"] = [int(positions[p]) for p in shown]
     known = {name: getattr(subject, name) for name in ("name", "unit", "positive", "notes", "threshold")}
     return ModelExplained(rows=len(data), effects=curves, **known, **found, **_with_labels(subject, data, cancel))
 
-# %% ../../nbs/80_apps/12_explain_page.ipynb #42a7a7f3
+# %% ../../nbs/80_apps/12_explain_page.ipynb #2789b792
 def _at_most(data, max_rows):
-    "The rows with a known target if there is one, spread evenly over the table where there are too many."
-    data = data.known() if data.target is not None else data
-    return data if len(data) <= max_rows else data.take(np.unique(np.linspace(0, len(data) - 1, max_rows).astype(int)))
+    "(rows with a known target if there is one, spread evenly over the table where there are too many; their positions)."
+    rows = np.arange(len(data)) if data.target is None else np.flatnonzero(data.is_known)
+    rows = rows if len(rows) <= max_rows else rows[np.linspace(0, len(rows) - 1, max_rows).astype(int)]
+    return data.take(rows), rows
 
 
 def _part(progress, begin, end):
@@ -251,7 +253,7 @@ def _how(found):
     note = f"Shapley values against {count(explanation.n_background)} background rows, {how}, in {explanation.output}."
     return f"{note} {explanation.note}".strip()
 
-# %% ../../nbs/80_apps/12_explain_page.ipynb #1634b046
+# %% ../../nbs/80_apps/12_explain_page.ipynb #bccddee4
 def _fails(found):
     held = _Held(found)
     tables = [t for t in [weak_table(held)] if t]
@@ -273,17 +275,18 @@ def _rows_section(found):
     usual = "" if rows else " Nothing about them is unusual."
     text = [f"{count(found.rows)} {found.unit} were looked at.{usual}"]
     points = ["If the model has learned from these rows, it looks better here than it is.",
-              "Explanations say what the model does with its columns. They do not say what would happen if a value were changed."]  # fmt: skip
+              "Explanations say what the model does with its columns, not what would happen if a value were changed."]  # fmt: skip
     return section("The rows, and limits", text, tables=[told] if told else [], points=points)
 
-# %% ../../nbs/80_apps/12_explain_page.ipynb #46d8280e
+# %% ../../nbs/80_apps/12_explain_page.ipynb #13943a49
 def explanation_html(found):
     "The page of a ModelExplained as one HTML text that needs nothing else."
     strongest = found.explanation.importance["column"].head(3).tolist()
     sections = [s for s in (part(found) for part in (_leans, _works, _single, _fails, _alike, _rows_section)) if s]
-    target = f" to be {found.positive}" if found.positive and found.explanation.task == "binary" else ""
-    page = {"question": f"What does {found.name} lean on?", "name": found.name, "figures": [], "sections": sections,
-            "lede": f"For {found.unit}{target} it leans most on {listed(strongest)}." if strongest else "No column matters.",
+    asked = found.positive and found.explanation.task == "binary"
+    start = f"To tell which {found.unit} are {found.positive}, it leans" if asked else "It leans"
+    page = {"question": f"What does the model of {found.name} lean on?", "name": found.name, "figures": [], "sections": sections,
+            "lede": f"{start} most on {listed(strongest)}." if strongest else "No column matters.",
             "facts": [f"{count(found.rows)} {found.unit}", f"{len(found.explanation.players)} columns"],
             "chips": [{"tone": "ok" if found.explanation.exact else "warn", "text": "exact" if found.explanation.exact else "sampled"}],
             "footer": "Made by mltoolkit. No script, no network."}  # fmt: skip

@@ -55,6 +55,16 @@ def test_without_a_target_it_is_said_what_cannot_be_known(tmp_path):
     assert found.error_slices is None and "Without a target" in page.explanation_html(found)
 
 
+def test_rows_are_named_by_their_place_in_the_table(tmp_path):
+    data = table(seed=1)
+    data["y"] = data["y"].astype(object).where(np.arange(len(data)) % 2 == 1, None)  # every other row has no outcome
+    subject = page.subject_of(saved(tmp_path), data, target="y", positive=True)
+    found = page.explain_subject(subject, rows=3, n_effects=1, max_rows=100)
+    assert found.rows == 100 and all(place % 2 == 1 for place in found.places)
+    proba = subject.model.predict_proba(data[subject.features].iloc[found.places])[:, 1]
+    assert np.allclose(found.cases.table["prediction"], proba)
+
+
 def test_a_decided_model_is_looked_through(tmp_path):
     subject = page.subject_of(saved(tmp_path, decided=True), table(seed=1), target="y", positive=True)
     assert 0 < subject.threshold < 1 and not hasattr(subject.model, "threshold") and subject.positive == "y = True"
