@@ -51,6 +51,7 @@ _HOME = {
     "mltoolkit.widgets.imbalance_lab": ["ImbalanceLab"],
     "mltoolkit.widgets.tuning_lab": ["TuningLab"],
     "mltoolkit.widgets.decision_lab": ["DecisionLab"],
+    "mltoolkit.widgets.explain_lab": ["ExplainLab"],
     "mltoolkit.widgets.lab": ["Lab"],
 }
 _WHERE = {name: module for module, names in _HOME.items() for name in names}

@@ -393,7 +393,7 @@ def to_recipe(self: ExplainLab):
 
 ExplainLab.save_recipe = save_recipe
 
-# %% ../../nbs/70_widgets/67_explain_lab.ipynb #3e46d4a9
+# %% ../../nbs/70_widgets/67_explain_lab.ipynb #f87e5266
 @patch
 def regions(self: ExplainLab):
     return {"layout": frame_layout, "head": lambda: view.lab_head(self), "bar": lambda: view.lab_bar(self),
@@ -410,7 +410,7 @@ def static_html(self: ExplainLab):
 def follow(self: ExplainLab, model, data=None, *, split=None):
     "Explain another model (a Comparison, a Tuning, a fitted pipeline or None)."
     with self._lock:
-        if model is self.source and data is self.data:
+        if model is self.source and data is self.given_data:
             return
         self.split = split
         self._adopt(model, data, {})

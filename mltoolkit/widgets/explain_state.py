@@ -43,7 +43,7 @@ class ExplainState(LabWidget):
         self._adopt(model, data, roles)
         self._open_controls()
 
-# %% ../../nbs/70_widgets/65_explain_state.ipynb #269086f6
+# %% ../../nbs/70_widgets/65_explain_state.ipynb #aa69ff2c
 PARTS = ("prepare", "global", "one", "similar", "whatif", "counterfactual", "effects", "interactions", "cohorts", "fails")
 
 
@@ -76,7 +76,7 @@ def _adopt(self: ExplainState, model, data, roles):
         self.kind = "tuning" if hasattr(model, "configurations") else "comparison"
     elif model is not None:
         task_of(model)
-    self.source = model
+    self.source, self.given_data = model, data
     given = data if isinstance(data, Dataset) else None
     self.data = None if data is None else given.replace(**roles) if given is not None else load(data, **roles)
     self.base = self.data

@@ -257,3 +257,24 @@ def test_small_parts():
         typed("soon", frame["day"])
     assert errors_of([0, 1], np.array([[0.9, 0.1], [0.8, 0.2]])).tolist() == pytest.approx([0.1, 0.8])
     assert search_rows("", frame, np.arange(50)).tolist() == [] and search_rows("#7", frame, np.arange(50)).tolist() == [7]
+
+
+def test_in_the_lab_a_step_goes_on_where_it_was():
+    lab = mlt.Lab(mlt.load_example("flights", rows=1_500))
+    lab.profile_lab.job.wait(60)
+    lab.handle("step", "explain")
+    assert lab.explain_lab.state == "empty" and "Nothing to explain yet" in str(lab.regions()["body"]())
+    lab.handle("step", "validation")
+    lab.validation_lab.put("models", ("logistic",))
+    lab.validation_lab.split_job.wait(60)
+    lab.handle("run")
+    lab.validation_lab.job.wait(60)
+    for step in ("explain", "decision", "explain"):
+        lab.handle("step", step)
+        assert lab.problem is None
+    lab.explain_lab.wait()
+    kept = lab.explain_lab.ready
+    lab.handle("step", "decision")
+    lab.handle("step", "explain")
+    assert lab.explain_lab.ready is kept and lab.explain_lab.state == "done"  # nothing is computed anew on the way back
+    assert lab.to_recipe().explain.background == 100
