@@ -162,6 +162,14 @@ def test_the_place_of_a_study(tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_the_second_ctrl_c_ends_at_once():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a Spark session of another test leaves its own
+    try:
+        _interrupt_twice()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _interrupt_twice():
     with stopped_by_ctrl_c() as cancel:
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.01)
