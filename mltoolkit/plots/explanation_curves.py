@@ -63,7 +63,7 @@ def _importance_row(row, names, tops, notes):
 def waterfall_steps(reasons, row=0, *, most=9):
     """(steps, start, end) of one row. A step is a dict: `label`, `value` (text), `points`, `start`, `end`.
 
-    `reasons`: ReasonCodes with all reasons (`n=99, direction='both', min_points=0`), or an Explanation with that row. Probabilities
+    `reasons`: ReasonCodes, or an Explanation with that row. Probabilities
     are told in per cent. What the shown steps leave open is the last step.
     """
     table, start, end = _row_of(reasons, row)
@@ -74,9 +74,13 @@ def waterfall_steps(reasons, row=0, *, most=9):
         steps.append({"label": str(part.column), "value": str(part.value), "points": float(part.points), "start": at})
         at += float(part.points)
         steps[-1]["end"] = at
-    rest = len(table) - len(shown)
-    if rest:
-        steps.append({"label": f"{rest} other column{'' if rest == 1 else 's'}", "value": "", "points": end - at, "start": at, "end": end})
+    rest, slight = len(table) - len(shown), 1e-6 * max(1.0, abs(start), abs(end))
+    if abs(table["points"].sum() - (end - start)) > slight:  # not all reasons were kept
+        words = "other columns"
+    else:
+        words = f"{rest} other column{'' if rest == 1 else 's'}" if rest else ""
+    if words:
+        steps.append({"label": words, "value": "", "points": end - at, "start": at, "end": end})
     return steps, start, end
 
 

@@ -93,8 +93,9 @@ def waterfall_picture(reasons, row=0, *, most=9, width=620, unit=None, title="Wh
 def _step(step, i, y, high, left, place, unit, width):
     "One step: its name and value, its bar, its points."
     name = step["label"] + (f" = {step['value']}" if step["value"] else "")
-    value = _cut(step["value"], 16)
-    short_name = _cut(step["label"], max(8, int(left / 7) - len(value) - 3)) + (f" = {value}" if value else "")
+    room = int((left - 10) / 6.8)  # letters
+    value = _cut(step["value"], max(5, min(16, room // 2 - 2)))
+    short_name = _cut(step["label"], max(5, room - len(value) - 3)) + (f" = {value}" if value else "")
     x, end = place(step["start"]), place(step["end"])
     tone = "dim" if not step["value"] else "warn" if step["points"] > 0 else "accent"
     body = _label(left - 8, y + high / 2, short_name, 99, tone="ink" if step["value"] else "dim", tip=name)

@@ -60,6 +60,16 @@ def test_a_waterfall_ends_at_the_prediction(made, most):
         curves.waterfall_steps(codes, 99)
 
 
+def test_a_waterfall_of_a_few_reasons_says_what_it_leaves_open(made):
+    data, _, _, explainer = made
+    codes = mlt.reason_codes(explainer, data.X.iloc[:5], n=1, direction="both", min_points=0)
+    steps, start, end = curves.waterfall_steps(codes, 0)
+    assert [s["label"] for s in steps[1:]] == ["other columns"] and steps[-1]["end"] == end
+    assert sum(s["points"] for s in steps) == pytest.approx(end - start)
+    narrow = parsed(pictures.waterfall_picture(codes, width=340))
+    assert max(len(t.text or "") for t in narrow.iter("text")) <= 24
+
+
 def test_a_waterfall_of_an_explanation(made):
     explanation = made[2]
     row = int(explanation.predictions["row"].iloc[0])
